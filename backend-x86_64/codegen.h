@@ -1,0 +1,160 @@
+/*
+ * backend-x86_64/codegen.h: IR -> x86-64 code. The one entry is backend_gen_code().
+ *
+ * The code is position independent as a whole: it reaches env through rbp, helpers through a table
+ * in env, other TBs and the common stubs by relative jumps inside one code buffer. The only
+ * absolute values in it are guest addresses.
+ *
+ * State inside generated code
+ *   rbp            env + layout.env_bias
+ *   rsp            the return-prediction stack of this CPU (BackendLayout.ras_sp), 16-aligned
+ *   pinned         layout.pin_int[i] (env offset of a guest register) lives in host register
+ *                  x86_pin_int[i] across TBs; layout.pin_fp[i] likewise in an xmm register
+ *   scratch        rax rcx rdx and xmm0..xmm3: dead at every TB boundary
+ *   MXCSR          the guest's fp status (env->fp_status while outside)
+ *   gs             guest_base, when it is not 0 (BackendConfig.use_gs)
+ * All other globals are in env at every TB boundary, MAY_FAULT op and call: written through.
+ *
+ * Return prediction: call_tb/call_ptr push the guest return address and `call` the callee; ret_ptr
+ * compares it with [rsp+8] and `ret`s, or falls back to the jump cache. The landing pad after the
+ * call drops the 8 bytes and jumps to slot (call's slot + 1). Running past either end of the RAS is
+ * harmless: at the bottom lies an entry that never matches; at the top is a guard page, on which a
+ * fault is answered by setting rsp to the bottom (exec does that) and going on.
+ *
+ * Not thread-safe per BackendContext; one context per translating thread or under tb_lock.
+ */
+#ifndef BACKEND_CODEGEN_H
+#define BACKEND_CODEGEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ir/ir.h"
+
+enum { BACKEND_MAX_PIN_INT = 11, BACKEND_MAX_PIN_FP = 12 };
+
+/* Host CPU features, from CPUID; each can be masked off for tests (env RIVET_HOST_FEATURES=-avx512,
+ * -avx2,-fma,-bmi2,...). */
+typedef enum HostFeature {
+    HOST_AVX = 1, HOST_AVX2 = 2, HOST_FMA = 4, HOST_BMI1 = 8, HOST_BMI2 = 16, HOST_LZCNT = 32,
+    HOST_AVX512 = 64,           /* F, DQ, BW, VL together */
+    HOST_ERMS = 128, HOST_FSGSBASE = 256,
+} HostFeature;
+uint32_t backend_host_features(void);
+/* "-avx2,-bmi2" switches off; returns false at an unknown word. */
+bool backend_parse_features(const char *spec, uint32_t *features);
+
+/* Where things lie, as byte offsets from env. Filled in by exec, constant afterwards. */
+typedef struct BackendLayout {
+    int32_t env_bias;           /* rbp = env + env_bias, so that hot fields get short displacements */
+    int32_t pc;                 /* u64: guest pc, stored when leaving */
+    int32_t fp_status;          /* u32: MXCSR image */
+    int32_t exit_request;       /* u32: nonzero asks generated code to leave at the next poll */
+    int32_t host_sp;            /* u64: C stack pointer while inside */
+    int32_t host_mxcsr;         /* u32: C's MXCSR, kept by the prologue */
+    int32_t ras_sp;             /* u64: return-prediction stack pointer while outside */
+    int32_t helper_args;        /* u64[4] */
+    int32_t helper_ra;          /* u64: host return address of the helper call that runs (for unwinding) */
+    int32_t helper_table;       /* pointers to functions, by helper number (table lies in env's block) */
+    int32_t scratch;            /* u64[4]: for the emitters */
+    int32_t spill;              /* u64[32]: spill slots of temps */
+    int32_t jump_cache;         /* JumpCacheEntry[1 << jump_cache_bits] */
+    int32_t consts;             /* BackendConsts, 64-aligned */
+    int32_t fault_addr;         /* u64: address of a misaligned access */
+    uint32_t jump_cache_bits;
+    unsigned npin_int, npin_fp;
+    int32_t pin_int[BACKEND_MAX_PIN_INT];   /* env offsets, hottest first */
+    int32_t pin_fp[BACKEND_MAX_PIN_FP];
+    uint32_t reason_misaligned;     /* exit_tb reason used when a MO_ALIGN check fails */
+} BackendLayout;
+
+/* Per-CPU jump cache, probed inline: index = (pc >> 1) & mask. pc = ~0 in an empty entry. */
+typedef struct JumpCacheEntry {
+    uint64_t pc;
+    uint64_t code;              /* host address */
+} JumpCacheEntry;
+
+/* Constants in memory for SSE, filled by backend_init_consts(). */
+typedef struct BackendConsts {
+    _Alignas(64) uint64_t sign64[2], abs64[2], sign32[2], abs32[2];
+    uint64_t box32[2];          /* 0xffffffff00000000 twice */
+    uint64_t nan64[2], nan32[2];    /* canonical; nan32 boxed */
+    uint64_t f64_2p63[2], f64_2p32[2], f64_m1[2], f32_2p63[2], f32_2p32[2], f32_m1[2];
+    uint8_t mxcsr_to_fflags[64];
+    uint8_t fflags_to_mxcsr[32];
+} BackendConsts;
+void backend_init_consts(BackendConsts *c);
+
+typedef struct BackendConfig {
+    BackendLayout layout;
+    uint32_t features;          /* HostFeature */
+    bool use_gs;                /* guest_base != 0: accesses carry a gs prefix */
+    bool no_chain;              /* goto_tb goes to its stub for ever */
+    bool random_regalloc;       /* test: spill at random, seed below */
+    uint64_t seed;
+    /* Common stubs, set by backend_gen_stubs(): addresses in the code buffer */
+    const uint8_t *enter;       /* BackendExit enter(env, host code) */
+    const uint8_t *leave;       /* rax = TB header | 0, edx = slot or reason code; env->pc stored */
+    const uint8_t *call_helper; /* eax = helper number, arguments in helper_args; result rax */
+} BackendConfig;
+
+/* What `enter` returns (rax, rdx). */
+typedef struct BackendExit {
+    void *tb;                   /* TB that was left (its header), or NULL after a failed lookup */
+    uint64_t why;               /* see BACKEND_EXIT_* */
+} BackendExit;
+enum {
+    BACKEND_EXIT_SLOT = 0,      /* | slot: an unchained jump of tb; env->pc is its aim */
+    BACKEND_EXIT_LOOKUP = 0x100,    /* indirect jump missed the jump cache; env->pc is its aim */
+    BACKEND_EXIT_POLL = 0x200,  /* exit_request was seen; env->pc is where to go on */
+    BACKEND_EXIT_REASON = 0x400,    /* | reason of exit_tb; env->pc stored */
+};
+typedef BackendExit BackendEnterFn(void *env, const void *code);
+
+/* Emit the common stubs at p (at most cap bytes); returns their size, 0 if cap is too small. */
+size_t backend_gen_stubs(BackendConfig *cfg, uint8_t *p, size_t cap);
+
+typedef struct BackendSlot {
+    uint32_t patch;             /* offset of the rel32 in the code, not crossing a 64-byte line */
+    uint32_t stub;              /* offset of its stub in the code */
+    uint64_t pc;
+} BackendSlot;
+
+typedef struct BackendInsn {    /* unwind map: host code from `host` on belongs to guest insn `pc` */
+    uint32_t host;
+    uint64_t pc;
+} BackendInsn;
+
+typedef struct BackendResult {
+    uint32_t size;              /* bytes of code, cold stubs included */
+    uint32_t nslots, ninsns;
+    BackendSlot slots[16];
+    BackendInsn *insns;         /* owned by the BackendContext, valid until the next call */
+} BackendResult;
+
+typedef struct BackendContext BackendContext;
+BackendContext *backend_new(const BackendConfig *cfg);
+void backend_free(BackendContext *be);
+
+/*
+ * Generate code for ir (verified, liveness done) at `code` (at most cap bytes). `tb_header` is the
+ * address that exits report in rax (RIP-relative in the code, so it must keep its distance).
+ * Polls of exit_request are emitted at: goto_tb/brcond_tb/call_tb whose pc <= pc of their insn,
+ * goto_ptr and call_ptr. Returns false when the buffer is too small: nothing is to be kept.
+ */
+bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t cap,
+                      const void *tb_header, BackendResult *res);
+
+/* Point the jump at patch (address of its rel32) to target. Atomic towards running code. */
+void backend_patch_jump(uint8_t *patch, const uint8_t *target);
+
+/* After a fault inside generated code: copy the pinned registers and fp status from the signal
+ * context into env. ucontext is a ucontext_t*. */
+void backend_sync_from_ucontext(const BackendConfig *cfg, void *env, const void *ucontext);
+
+/* Disassemble host code to f, one insn a line, with Capstone (disas.c). base is what is printed as
+ * offset 0. */
+void backend_disas(FILE *f, const uint8_t *code, size_t size);
+
+#endif

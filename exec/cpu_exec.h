@@ -1,0 +1,119 @@
+/*
+ * exec/cpu_exec.h: the virtual CPU and the loop that runs it.
+ *
+ * One CPUState per guest thread, created by cpu_create(), used by its own thread only, except
+ * exit_request, which any thread or signal handler may set through cpu_request_exit().
+ */
+#ifndef EXEC_CPU_EXEC_H
+#define EXEC_CPU_EXEC_H
+
+#include <setjmp.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend-x86_64/codegen.h"
+#include "frontend/cpu.h"
+#include "frontend/decode.h"
+
+enum { JUMP_CACHE_BITS = 12, RAS_BYTES = 64 * 1024, MAX_HELPERS = 96 };
+
+/* Memory fault of the guest, in the terms of its kernel. */
+typedef struct CPUFault {
+    uint64_t addr;              /* si_addr */
+    int sig;                    /* SIGSEGV or SIGBUS */
+    int code;                   /* si_code: SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, BUS_ADRERR, ... */
+} CPUFault;
+
+typedef struct CPUState {
+    _Alignas(64) CPURISCVState env;     /* first: env and cpu have the same address */
+    /* what generated code uses, reached from env */
+    uint32_t exit_request;
+    uint32_t host_mxcsr;
+    uint64_t host_sp, ras_sp, helper_ra, fault_addr;
+    uint64_t helper_args[4];
+    uint64_t scratch[4];
+    uint64_t spill[32];
+    BackendConsts consts;
+    uint64_t helper_table[MAX_HELPERS];
+    JumpCacheEntry jump_cache[1 << JUMP_CACHE_BITS];
+
+    /* C side */
+    CPUFault fault;             /* valid after EXCP_FAULT */
+    sigjmp_buf jmp_env;         /* cpu_loop_exit() */
+    CPUException exception;     /* pending when jmp_env is taken */
+    _Atomic int running;        /* inside cpu_exec(), see cpu_exclusive_begin() */
+    uint32_t flags_seen;        /* TB flags the jump cache and RAS were filled under */
+    uint32_t flush_seen;        /* generation of the code buffer */
+    uint8_t *ras;               /* RAS_BYTES, guard page below */
+    void *opaque;               /* linux-user's Task */
+    struct CPUState *next;      /* list of all CPUs */
+} CPUState;
+
+static inline CPUState *env_cpu(CPURISCVState *env)
+{
+    return (CPUState *)env;
+}
+
+/* Options of the engine, set by main before exec_init(), then constant. */
+typedef struct ExecOptions {
+    RvExtSet exts;
+    bool one_insn_per_tb;
+    bool no_chain;
+    bool optimize;              /* default true */
+    bool interp;                /* -tier interp: run the IR by ir_interp() instead of code */
+    uint64_t guest_base;
+    size_t code_buffer_size;    /* default 256 MiB of address space */
+    uint32_t host_features;
+    bool random_regalloc;
+    bool perf_map;
+    uint64_t seed;
+} ExecOptions;
+extern ExecOptions exec_options;
+
+/* Build tables, code buffer, stubs. Call once, single-threaded. */
+void exec_init(void);
+
+CPUState *cpu_create(void);                     /* registers 0, fp reset; adds it to the list */
+CPUState *cpu_clone(const CPUState *from);      /* a copy of the guest registers for a new thread */
+void cpu_destroy(CPUState *cpu);                /* by its own thread, or when that never ran */
+
+/* Run until something linux-user must see: ECALL, BREAKPOINT, ILLEGAL, FAULT, INTERRUPT. env is
+ * complete and env->pc names the insn (ECALL: the ecall itself; INTERRUPT: where to go on). */
+CPUException cpu_exec(CPUState *cpu);
+
+/* Ask the CPU to leave cpu_exec() with EXCP_INTERRUPT soon (async-signal-safe, any thread). The
+ * request is cleared when cpu_exec() returns EXCP_INTERRUPT. */
+void cpu_request_exit(CPUState *cpu);
+
+/* Leave cpu_exec() at once; the state in env is the guest's. The only siglongjmp. */
+_Noreturn void cpu_loop_exit(CPUState *cpu);
+
+/* For the host signal handler, for a synchronous SIGSEGV/SIGBUS/SIGILL/SIGFPE on this thread. If host
+ * pc is in generated code (or in a helper called from it that touches guest memory): either fixes the
+ * context up and returns (return stack overflow), or puts exact guest state in env, sets cpu->fault
+ * from sig/si_code/si_addr, and leaves through cpu_loop_exit() with EXCP_FAULT. Returns false when the
+ * fault is not the guest's doing. *resumed is true when the handler shall simply return. */
+bool cpu_handle_host_fault(CPUState *cpu, int sig, int si_code, uint64_t si_addr, void *ucontext);
+
+/* Stop the world: on return every other CPU is outside cpu_exec() and stays out until _end(). Not
+ * from inside cpu_exec() of the caller itself; safe against concurrent callers. */
+void cpu_exclusive_begin(CPUState *self);
+void cpu_exclusive_end(CPUState *self);
+
+/* TBs and the guest's memory (tb_invalidate.c); all callable while other CPUs run. */
+void tb_invalidate_range(vaddr start, vaddr last);  /* mapping gone or changed: drop TBs, inclusive */
+void tb_revalidate_range(vaddr start, vaddr last);  /* icache flush: drop TBs whose bytes changed */
+void tb_revalidate_all(void);                       /* fence.i */
+void tb_flush_all(CPUState *self);
+
+/* Around fork(): no lock is held by another thread in the child. */
+void exec_fork_prepare(void);
+void exec_fork_parent(void);
+void exec_fork_child(CPUState *self);               /* forgets the other CPUs */
+
+/* Provided by linux-user/ (mmap.c): copy up to len bytes of guest code at pc. Returns how many
+ * bytes are mapped executable and readable from pc on, at most len; 0 sets *fault. */
+unsigned guest_fetch(vaddr pc, void *buf, unsigned len, CPUFault *fault);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * frontend/translate.h: the RISC-V TranslatorOps.
+ *
+ * One DisasContext translates one TB; `dc->base` must be filled by the caller as translator.h
+ * says. The globals x1..x31 and f0..f31 are made once per IrContext by riscv_translate_init().
+ */
+#ifndef FRONTEND_TRANSLATE_H
+#define FRONTEND_TRANSLATE_H
+
+#include "frontend/cpu.h"
+#include "frontend/decode.h"
+#include "frontend/translator.h"
+
+typedef struct RiscvGlobals {
+    IrTemp *x[32];              /* x[0] is NULL: reads are the constant 0, writes are dropped */
+    IrTemp *f[32];
+} RiscvGlobals;
+
+typedef struct DisasContext {
+    DisasContextBase base;
+    const RiscvGlobals *g;
+    RvExtSet exts;
+    uint8_t frm;                /* dynamic rounding mode in force (from tb_flags) */
+    uint64_t pc;                /* of the insn being translated */
+    unsigned len;               /* its length */
+    /* facts tracked within the TB */
+    uint32_t boxed;             /* bit i: f[i] is known to be a boxed single */
+} DisasContext;
+
+extern const TranslatorOps riscv_translator_ops;
+
+/* Make the globals in ir (env offsets of CPURISCVState). */
+void riscv_translate_init(IrContext *ir, RiscvGlobals *g);
+
+/* The helper table of helper.def, for ir_set_helpers() and the backend. */
+extern const IrHelper riscv_helpers[];
+extern const unsigned riscv_helper_count;
+
+/* HELPER_x numbers, in the order of helper.def. */
+enum {
+#define HELPER(name, ...) HELPER_##name,
+#include "frontend/helper.def"
+#undef HELPER
+    HELPER_COUNT,
+};
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * linux-user/mmap.h: the guest's address space.
+ *
+ * Owns the map of guest pages (which are mapped, with which protection, whether executable for the
+ * guest) under mmap_lock. Host pages never are PROT_EXEC: the guest's PROT_EXEC is a bit in this
+ * map (guest PROT_EXEC without PROT_READ maps readable). Every change drops exactly the TBs it touches.
+ * Returns are -errno or the result, as the system calls say.
+ */
+#ifndef LINUX_USER_MMAP_H
+#define LINUX_USER_MMAP_H
+
+#include "linux-user/task.h"
+
+void mmap_init(void);
+abi_long guest_mmap(abi_ulong addr, abi_ulong len, int prot, int flags, int fd, abi_ulong off);
+abi_long guest_munmap(abi_ulong addr, abi_ulong len);
+abi_long guest_mprotect(abi_ulong addr, abi_ulong len, int prot);
+abi_long guest_mremap(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int flags, abi_ulong new_addr);
+abi_long guest_madvise(abi_ulong addr, abi_ulong len, int advice);
+abi_long guest_brk(abi_ulong brk);
+abi_long guest_shmat(int id, abi_ulong addr, int flags);
+abi_long guest_shmdt(abi_ulong addr);
+
+/* The guest's protection of the page at addr: PROT_* bits, or -1 when it is not mapped. */
+int guest_page_prot(abi_ulong addr);
+/* True when [addr, addr+len) overlaps something mapped for the guest. */
+bool guest_range_used(abi_ulong addr, abi_ulong len);
+
+/* Walk the map in address order (for /proc/self/maps); name is a static or interned string or "".
+ * Called with mmap_lock held by the walk itself. */
+typedef void GuestMapFn(void *opaque, abi_ulong start, abi_ulong end, int prot, const char *name);
+void guest_map_walk(GuestMapFn *fn, void *opaque);
+void guest_map_name(abi_ulong start, abi_ulong end, const char *name);
+
+void mmap_fork_prepare(void);
+void mmap_fork_parent(void);
+void mmap_fork_child(void);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * linux-user/task.h: what linux-user keeps of a guest thread (Task) and of the process (Process).
+ */
+#ifndef LINUX_USER_TASK_H
+#define LINUX_USER_TASK_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "exec/cpu_exec.h"
+#include "linux-user/guest_ptr.h"
+
+/* One guest thread; cpu->opaque points to it. Touched by its own thread and its signal handler,
+ * except as said. */
+typedef struct Task {
+    CPUState *cpu;
+    int tid;
+    /* signals (signal.c) */
+    uint64_t sigmask;               /* the guest's blocked set, bit (sig - 1) */
+    uint64_t saved_sigmask;         /* to restore after sigsuspend, ppoll, pselect, epoll_pwait */
+    bool restore_sigmask;           /* saved_sigmask is in force until the handler frame is made */
+    struct { abi_ulong sp; int32_t flags; uint64_t size; } altstack;
+    volatile sig_atomic_t signal_pending;   /* a host signal was recorded in pending_* */
+    int pending_sig;
+    siginfo_t pending_info;         /* host layout equals the guest's (both 64-bit little endian) */
+    bool in_syscall;
+    /* threads (thread.c) */
+    abi_ulong clear_child_tid;
+    abi_ulong robust_list;
+    bool exiting;
+    bool is_vfork_child;
+    void *thread_start;             /* private to thread.c */
+} Task;
+
+extern __thread Task *current_task;
+
+/* The guest process. Constant after load unless said otherwise. */
+typedef struct Process {
+    const char *exec_path;          /* absolute path of the program, as the guest sees it */
+    const char *exec_arg;           /* as given */
+    int exec_fd;                    /* AT_EXECFD or -1 */
+    abi_ulong entry, interp_base, load_bias, phdr, phnum, phent, elf_entry;
+    abi_ulong start_code, end_code, start_data, end_data, start_brk, brk;   /* brk: mmap_lock */
+    abi_ulong stack_bottom, stack_limit, start_stack, arg_start, arg_end, env_start, env_end;
+    abi_ulong auxv, auxv_size;      /* the guest's copy */
+    abi_ulong vdso, vdso_sigreturn; /* 0: none */
+    bool exec_stack;                /* PT_GNU_STACK says so: READ implies EXEC for the stack */
+} Process;
+extern Process process;
+
+/* Options of linux-user (options.def, options.c), constant after start. */
+typedef struct UserOptions {
+    const char *ld_prefix;          /* -L, "" when none */
+    const char *cpu_model;
+    const char *uname_release;      /* -r or NULL */
+    const char *argv0;              /* -0 or NULL */
+    uint64_t stack_size;            /* -s; 0: RLIMIT_STACK */
+    bool strace;
+    bool one_insn_per_tb;
+    bool optimize;
+} UserOptions;
+extern UserOptions user_options;
+
+/* cpu_loop.c: run the guest thread for ever. */
+_Noreturn void cpu_loop(CPUState *cpu);
+
+#endif

@@ -93,6 +93,16 @@ typedef struct BackendConfig {
     bool no_chain;              /* goto_tb goes to its stub for ever */
     bool random_regalloc;       /* test: spill at random, seed below */
     uint64_t seed;
+    /* Numbers in the helper table of the helpers that the backend itself calls for rare cases. All
+     * are pure but for the fp flags, take raw bits and return raw bits (or an integer):
+     *   fcvt_if_slow(a, IrIntKind, IrRound or 7 = mode in force, f64?)
+     *   fcvt_fi_slow(a, IrIntKind, -, f64?)
+     *   fma_slow(a, b, c, 0 fmadd 1 fmsub 2 fnmsub 3 fnmadd | 4 for f64)
+     *   fminmax_slow(a, b, -, bit 0 max, bit 1 f64)
+     *   fclass_slow(a, f64?) */
+    struct {
+        uint16_t fcvt_if_slow, fcvt_fi_slow, fma_slow, fminmax_slow, fclass_slow;
+    } helper;
     /* Common stubs, set by backend_gen_stubs(): addresses in the code buffer */
     const uint8_t *enter;       /* BackendExit enter(env, host code) */
     const uint8_t *leave;       /* rax = TB header | 0, edx = slot or reason code; env->pc stored */

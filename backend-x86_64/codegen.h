@@ -69,7 +69,8 @@ typedef struct BackendLayout {
     uint32_t reason_misaligned;     /* exit_tb reason used when a MO_ALIGN check fails */
 } BackendLayout;
 
-/* Per-CPU jump cache, probed inline: index = (pc >> 1) & mask. pc = ~0 in an empty entry. */
+/* Per-CPU jump cache, probed inline: index = (pc >> 1) & mask. An empty entry has a
+ * pc that none jumps to: 0 (in entry 0, where 0 itself would be found: 1). */
 typedef struct JumpCacheEntry {
     uint64_t pc;
     uint64_t code;              /* host address */

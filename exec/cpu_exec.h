@@ -16,7 +16,12 @@
 #include "frontend/cpu.h"
 #include "frontend/decode.h"
 
-enum { JUMP_CACHE_BITS = 12, RAS_BYTES = 64 * 1024, MAX_HELPERS = 96 };
+enum {
+    JUMP_CACHE_BITS = 12,
+    RAS_BYTES = 64 * 1024,      /* return-prediction stack: 4,096 calls deep */
+    RAS_GUARD = 4096,           /* inaccessible page below it */
+    MAX_HELPERS = 96,
+};
 
 /* Memory fault of the guest, in the terms of its kernel. */
 typedef struct CPUFault {
@@ -39,13 +44,14 @@ typedef struct CPUState {
     JumpCacheEntry jump_cache[1 << JUMP_CACHE_BITS];
 
     /* C side */
+    _Atomic uint32_t interrupt; /* cpu_request_exit() was called */
     CPUFault fault;             /* valid after EXCP_FAULT */
+    IrInterpState *interp_state;    /* -tier interp: the IR being interpreted, else NULL */
     sigjmp_buf jmp_env;         /* cpu_loop_exit() */
     CPUException exception;     /* pending when jmp_env is taken */
     _Atomic int running;        /* inside cpu_exec(), see cpu_exclusive_begin() */
     uint32_t flags_seen;        /* TB flags the jump cache and RAS were filled under */
-    uint32_t flush_seen;        /* generation of the code buffer */
-    uint8_t *ras;               /* RAS_BYTES, guard page below */
+    uint8_t *ras;               /* RAS_GUARD inaccessible bytes, then RAS_BYTES */
     void *opaque;               /* linux-user's Task */
     struct CPUState *next;      /* list of all CPUs */
 } CPUState;
@@ -55,12 +61,19 @@ static inline CPUState *env_cpu(CPURISCVState *env)
     return (CPUState *)env;
 }
 
+/* Where an empty return-prediction stack starts: an entry that never matches lies above. */
+static inline uint64_t cpu_ras_bottom(const CPUState *cpu)
+{
+    return (uint64_t)(cpu->ras + RAS_GUARD + RAS_BYTES - 32);
+}
+
 /* Options of the engine, set by main before exec_init(), then constant. */
 typedef struct ExecOptions {
     RvExtSet exts;
     bool one_insn_per_tb;
     bool no_chain;
     bool optimize;              /* default true */
+    bool stats;                 /* count for -stats */
     bool interp;                /* -tier interp: run the IR by ir_interp() instead of code */
     uint64_t guest_base;
     size_t code_buffer_size;    /* default 256 MiB of address space */
@@ -92,9 +105,9 @@ _Noreturn void cpu_loop_exit(CPUState *cpu);
 /* For the host signal handler, for a synchronous SIGSEGV/SIGBUS/SIGILL/SIGFPE on this thread. If host
  * pc is in generated code (or in a helper called from it that touches guest memory): either fixes the
  * context up and returns (return stack overflow), or puts exact guest state in env, sets cpu->fault
- * from sig/si_code/si_addr, and leaves through cpu_loop_exit() with EXCP_FAULT. Returns false when the
- * fault is not the guest's doing. *resumed is true when the handler shall simply return. */
-bool cpu_handle_host_fault(CPUState *cpu, int sig, int si_code, uint64_t si_addr, void *ucontext);
+ * from sig/code/addr, and leaves through cpu_loop_exit() with EXCP_FAULT. Returns false when the
+ * fault is not the guest's doing; when it returns true the handler shall simply return. */
+bool cpu_handle_host_fault(CPUState *cpu, int sig, int code, uint64_t addr, void *ucontext);
 
 /* Stop the world: on return every other CPU is outside cpu_exec() and stays out until _end(). Not
  * from inside cpu_exec() of the caller itself; safe against concurrent callers. */
@@ -107,6 +120,9 @@ void tb_revalidate_range(vaddr start, vaddr last);  /* icache flush: drop TBs wh
 void tb_revalidate_all(void);                       /* fence.i */
 void tb_flush_all(CPUState *self);
 
+/* rt_sigprocmask(SIG_SETMASK) on the host, 64 signals. */
+void cpu_restore_host_mask(const void *mask);
+
 /* Around fork(): no lock is held by another thread in the child. */
 void exec_fork_prepare(void);
 void exec_fork_parent(void);
@@ -115,5 +131,8 @@ void exec_fork_child(CPUState *self);               /* forgets the other CPUs */
 /* Provided by linux-user/ (mmap.c): copy up to len bytes of guest code at pc. Returns how many
  * bytes are mapped executable and readable from pc on, at most len; 0 sets *fault. */
 unsigned guest_fetch(vaddr pc, void *buf, unsigned len, CPUFault *fault);
+/* Provided by linux-user/ (mmap.c): pc lies in a shared mapping, so that its bytes can be written
+ * through another mapping of the same object. */
+bool guest_code_shared(vaddr pc);
 
 #endif

@@ -1,17 +1,19 @@
 /*
  * exec/tb.h: TranslationBlock, one translated run of guest insns with a single entry.
  *
- * Lies in the code buffer directly before its host code:
+ * The code buffer is one mapping with host code growing up from its start and the TranslationBlocks
+ * (with their jump slots and unwind maps: data that running code does not touch) growing down from
+ * its end, so that code stays dense and everything reaches everything by a 32-bit displacement:
  *
- *   | TranslationBlock | TBJump[nslots] | pad | host code (hot, then cold stubs) | unwind map |
- *   ^ 64-aligned                              ^ tb_code(tb)
+ *   | stubs | code of TB 1 | code of TB 2 | ...  free  ... | TB 2, slots, map | TB 1, slots, map |
  *
- * Key: (pc, flags, cflags). Written under tb_lock, except `jump target` words inside the code, which
- * are patched by one aligned 4-byte store. Never moved; freed only by a flush of the whole buffer.
+ * Key: (pc, flags, cflags). Written under tb_lock, except the jump fields inside the code, which are
+ * patched by one 4-byte store. Never moved; freed only by a flush of the whole buffer.
  */
 #ifndef EXEC_TB_H
 #define EXEC_TB_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,40 +21,33 @@
 
 typedef struct TranslationBlock TranslationBlock;
 
-/* A patchable jump. Offsets are in bytes from the TranslationBlock. */
+/* A patchable jump of a TB. Protected by tb_lock. */
 typedef struct TBJump {
     uint64_t pc;                    /* guest pc it goes to */
-    uint32_t patch;                 /* the rel32 field */
-    uint32_t stub;                  /* where it goes when unchained */
+    uint8_t *patch;                 /* its rel32 field */
+    const uint8_t *stub;            /* where it goes when unchained */
     TranslationBlock *to;           /* chained to, or NULL */
-    struct TBJump *next;            /* in to->incoming */
-    TranslationBlock *from;
+    struct TBJump *next, **pprev;   /* in to->incoming */
 } TBJump;
 
 struct TranslationBlock {
     uint64_t pc;
     uint32_t flags;
     uint32_t cflags;
-    uint32_t size;                  /* bytes of guest code, from pc on, without gaps */
+    uint8_t *code;
+    uint32_t code_size;             /* bytes of host code, cold stubs included */
+    uint32_t size;                  /* bytes of guest code from pc on, without gaps */
     uint16_t insns;
     uint16_t nslots;
-    uint32_t code;                  /* offset of the host code */
-    uint32_t code_size;             /* hot and cold */
-    uint32_t map;                   /* offset of the unwind map */
-    uint32_t total;                 /* offset of the end */
-    bool invalid;                   /* unlinked; no new entry */
-    uint8_t tier;
+    _Atomic bool invalid;           /* dropped: no new entry, no chaining */
+    bool shared;                    /* guest code lies in a shared mapping: aliases may write it */
+    uint8_t *map;                   /* unwind map (unwind.c) */
+    uint32_t map_size;
     uint64_t hash;                  /* of the guest bytes, for revalidation */
-    TranslationBlock *hash_next;
-    TBJump *incoming;
+    TranslationBlock *_Atomic hash_next;
     TranslationBlock *page_next[2]; /* lists of the (at most two) guest pages touched */
-    uint64_t exec_count;
+    TBJump *incoming;
     TBJump jump[];
 };
-
-static inline const uint8_t *tb_code(const TranslationBlock *tb)
-{
-    return (const uint8_t *)tb + tb->code;
-}
 
 #endif

@@ -47,7 +47,7 @@ typedef enum CPUException {
     EXCP_FAULT,                 /* memory: see CPUState.fault */
     EXCP_FENCE_I,               /* internal to exec: revalidate TBs, go on at env->pc */
     EXCP_FLAGS,                 /* internal to exec: frm changed, go on at env->pc */
-    EXCP_ATOMIC,                /* internal to exec */
+    EXCP_MISALIGNED,            /* internal to exec: a failed MO_ALIGN check; comes out as EXCP_FAULT */
 } CPUException;
 
 /* fp status in the host's form <-> fcsr fields (x86 MXCSR: IE DE ZE OE UE PE = bits 0..5, RC = bits

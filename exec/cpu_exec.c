@@ -1,0 +1,532 @@
+/*
+ * exec/cpu_exec.c: the virtual CPUs, the loop that runs translated code, and stopping the world.
+ *
+ * A CPU is "running" between cpu_enter() and cpu_leave(): it may be inside generated code or hold
+ * pointers to TBs. cpu_exclusive_begin() sets exclusive_pending, asks every running CPU to leave and
+ * waits; a CPU that wants in while it is set waits in cpu_enter(). Both sides write their own flag
+ * before they read the other's (sequentially consistent), so one of them always sees the other.
+ */
+#include "exec/cpu_exec.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <xmmintrin.h>
+
+#include "exec/code_buffer.h"
+#include "exec/log.h"
+#include "exec/stats.h"
+#include "exec/tb_cache.h"
+#include "frontend/translate.h"
+
+ExecOptions exec_options;
+
+static pthread_mutex_t cpu_list_lock = PTHREAD_MUTEX_INITIALIZER;
+static CPUState *cpu_list;
+
+static pthread_mutex_t exclusive_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t exclusive_cond = PTHREAD_COND_INITIALIZER;    /* a CPU left */
+static pthread_cond_t resume_cond = PTHREAD_COND_INITIALIZER;       /* exclusive section ended */
+static _Atomic int exclusive_pending;
+
+enum { JUMP_CACHE_EMPTY = 1 };      /* odd: matches no pc */
+
+static void reset_return_stack(CPUState *cpu)
+{
+    uint64_t *bottom = (uint64_t *)cpu_ras_bottom(cpu);
+    bottom[0] = bottom[1] = 1;      /* odd: no return address matches */
+    cpu->ras_sp = (uint64_t)bottom;
+}
+
+/* ---- the set of CPUs ---- */
+
+void cpu_foreach(void (*fn)(CPUState *cpu, void *opaque), void *opaque)
+{
+    pthread_mutex_lock(&cpu_list_lock);
+    for (CPUState *cpu = cpu_list; cpu; cpu = cpu->next) {
+        fn(cpu, opaque);
+    }
+    pthread_mutex_unlock(&cpu_list_lock);
+}
+
+/* An empty jump cache is all zero bits, so that pages of it are touched only as they are used; entry
+ * 0, which pc 0 would hit, holds an odd pc instead. */
+CPUState *cpu_create(void)
+{
+    CPUState *cpu = mmap(NULL, sizeof(CPUState), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *ras = mmap(NULL, RAS_GUARD + RAS_BYTES, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (cpu == MAP_FAILED || ras == MAP_FAILED || mprotect(ras, RAS_GUARD, PROT_NONE)) {
+        fprintf(stderr, "rivet: no memory for a CPU\n");
+        exit(1);
+    }
+    cpu->ras = ras;
+    cpu->env.fp_status = FP_STATUS_RESET;
+    cpu->env.res_addr = ~(uint64_t)0;
+    backend_init_consts(&cpu->consts);
+    for (unsigned i = 0; i < riscv_helper_count; i++) {
+        cpu->helper_table[i] = (uint64_t)riscv_helpers[i].fn;
+    }
+    cpu->flags_seen = cpu_tb_flags(&cpu->env);
+    reset_return_stack(cpu);
+    cpu->jump_cache[0].pc = JUMP_CACHE_EMPTY;
+    pthread_mutex_lock(&cpu_list_lock);
+    cpu->next = cpu_list;
+    cpu_list = cpu;
+    pthread_mutex_unlock(&cpu_list_lock);
+    return cpu;
+}
+
+CPUState *cpu_clone(const CPUState *from)
+{
+    CPUState *cpu = cpu_create();
+    cpu->env = from->env;
+    cpu->env.res_addr = ~(uint64_t)0;
+    cpu->flags_seen = cpu_tb_flags(&cpu->env);
+    return cpu;
+}
+
+static void cpu_unmap(CPUState *cpu)
+{
+    munmap(cpu->ras, RAS_GUARD + RAS_BYTES);
+    munmap(cpu, sizeof(*cpu));
+}
+
+void cpu_destroy(CPUState *cpu)
+{
+    pthread_mutex_lock(&cpu_list_lock);
+    CPUState **link = &cpu_list;
+    while (*link && *link != cpu) {
+        link = &(*link)->next;
+    }
+    if (*link) {
+        *link = cpu->next;
+    }
+    pthread_mutex_unlock(&cpu_list_lock);
+    cpu_unmap(cpu);
+}
+
+/* ---- prediction state ---- */
+
+void cpu_reset_prediction(CPUState *cpu)
+{
+    memset(cpu->jump_cache, 0, sizeof(cpu->jump_cache));
+    cpu->jump_cache[0].pc = JUMP_CACHE_EMPTY;
+    reset_return_stack(cpu);
+}
+
+static JumpCacheEntry *jump_cache_entry(CPUState *cpu, uint64_t pc)
+{
+    return &cpu->jump_cache[(pc >> 1) & ((1 << JUMP_CACHE_BITS) - 1)];
+}
+
+static void jump_cache_add(CPUState *cpu, const TranslationBlock *tb)
+{
+    JumpCacheEntry *e = jump_cache_entry(cpu, tb->pc);
+    __atomic_store_n(&e->pc, JUMP_CACHE_EMPTY, __ATOMIC_RELAXED);
+    __atomic_store_n(&e->code, (uint64_t)tb->code, __ATOMIC_RELAXED);
+    __atomic_store_n(&e->pc, tb->pc, __ATOMIC_SEQ_CST);
+    if (atomic_load(&tb->invalid)) {    /* dropped meanwhile: its dropper may have missed us */
+        __atomic_store_n(&e->pc, JUMP_CACHE_EMPTY, __ATOMIC_SEQ_CST);
+    }
+}
+
+static void jump_cache_drop_one(CPUState *cpu, void *opaque)
+{
+    const TranslationBlock *tb = opaque;
+    JumpCacheEntry *e = jump_cache_entry(cpu, tb->pc);
+    if (__atomic_load_n(&e->pc, __ATOMIC_SEQ_CST) == tb->pc) {
+        __atomic_store_n(&e->pc, JUMP_CACHE_EMPTY, __ATOMIC_SEQ_CST);
+    }
+}
+
+void cpu_jump_cache_drop(const TranslationBlock *tb)
+{
+    cpu_foreach(jump_cache_drop_one, (void *)tb);
+}
+
+/* ---- stopping the world ---- */
+
+void cpu_request_exit(CPUState *cpu)
+{
+    atomic_store(&cpu->interrupt, 1);
+    __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_SEQ_CST);
+}
+
+static void cpu_leave(CPUState *cpu)
+{
+    atomic_store_explicit(&cpu->running, 0, memory_order_seq_cst);
+    if (__builtin_expect(atomic_load(&exclusive_pending), 0)) {
+        pthread_mutex_lock(&exclusive_lock);
+        pthread_cond_broadcast(&exclusive_cond);
+        pthread_mutex_unlock(&exclusive_lock);
+    }
+}
+
+static void cpu_enter(CPUState *cpu)
+{
+    for (;;) {
+        atomic_store(&cpu->running, 1);
+        if (__builtin_expect(!atomic_load(&exclusive_pending), 1)) {
+            return;
+        }
+        atomic_store(&cpu->running, 0);
+        pthread_mutex_lock(&exclusive_lock);
+        pthread_cond_broadcast(&exclusive_cond);
+        while (atomic_load(&exclusive_pending)) {
+            pthread_cond_wait(&resume_cond, &exclusive_lock);
+        }
+        pthread_mutex_unlock(&exclusive_lock);
+    }
+}
+
+struct exclusive_scan {
+    CPUState *self;
+    bool busy;
+};
+
+static void exclusive_scan_one(CPUState *cpu, void *opaque)
+{
+    struct exclusive_scan *scan = opaque;
+    if (cpu != scan->self && atomic_load(&cpu->running)) {
+        __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_SEQ_CST);
+        scan->busy = true;
+    }
+}
+
+void cpu_exclusive_begin(CPUState *self)
+{
+    pthread_mutex_lock(&exclusive_lock);
+    while (atomic_load(&exclusive_pending)) {
+        pthread_cond_wait(&resume_cond, &exclusive_lock);
+    }
+    atomic_store(&exclusive_pending, 1);
+    for (;;) {
+        struct exclusive_scan scan = { .self = self };
+        cpu_foreach(exclusive_scan_one, &scan);
+        if (!scan.busy) {
+            break;
+        }
+        pthread_cond_wait(&exclusive_cond, &exclusive_lock);
+    }
+    pthread_mutex_unlock(&exclusive_lock);
+}
+
+void cpu_exclusive_end(CPUState *self)
+{
+    pthread_mutex_lock(&exclusive_lock);
+    atomic_store(&exclusive_pending, 0);
+    pthread_cond_broadcast(&resume_cond);
+    pthread_mutex_unlock(&exclusive_lock);
+}
+
+static void reset_prediction_one(CPUState *cpu, void *opaque)
+{
+    cpu_reset_prediction(cpu);
+}
+
+void tb_flush_all(CPUState *self)
+{
+    cpu_exclusive_begin(self);
+    pthread_mutex_lock(&tb_lock);
+    tb_cache_reset();
+    code_buffer_reset();
+    pthread_mutex_unlock(&tb_lock);
+    cpu_foreach(reset_prediction_one, NULL);
+    stat_inc(STAT_flush);
+    cpu_exclusive_end(self);
+}
+
+void exec_fork_prepare(void)
+{
+    pthread_mutex_lock(&exclusive_lock);
+    while (atomic_load(&exclusive_pending)) {
+        pthread_cond_wait(&resume_cond, &exclusive_lock);
+    }
+    pthread_mutex_lock(&tb_lock);
+    pthread_mutex_lock(&cpu_list_lock);
+}
+
+void exec_fork_parent(void)
+{
+    pthread_mutex_unlock(&cpu_list_lock);
+    pthread_mutex_unlock(&tb_lock);
+    pthread_mutex_unlock(&exclusive_lock);
+}
+
+void exec_fork_child(CPUState *self)
+{
+    while (cpu_list) {
+        CPUState *cpu = cpu_list;
+        cpu_list = cpu->next;
+        if (cpu != self) {
+            cpu_unmap(cpu);
+        }
+    }
+    self->next = NULL;
+    cpu_list = self;
+    pthread_cond_init(&exclusive_cond, NULL);
+    pthread_cond_init(&resume_cond, NULL);
+    exec_fork_parent();
+}
+
+void cpu_restore_host_mask(const void *mask)
+{
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, 8);
+}
+
+/* ---- running ---- */
+
+void cpu_loop_exit(CPUState *cpu)
+{
+    siglongjmp(cpu->jmp_env, 1);
+}
+
+static uint32_t exec_cflags(void)
+{
+    return (exec_options.one_insn_per_tb ? 1 : 0) |
+           (backend_config.no_chain ? CF_NO_CHAIN : 0) | (exec_options.optimize ? CF_OPT : 0);
+}
+
+static void log_entry(const CPUState *cpu, const TranslationBlock *tb)
+{
+    if (!log_in_filter(cpu->env.pc)) {
+        return;
+    }
+    FILE *f = log_begin();
+    if (log_enabled(LOG_EXEC)) {
+        fprintf(f, "Trace %016llx insns %d flags %x\n", (unsigned long long)cpu->env.pc,
+                tb ? tb->insns : 0, cpu_tb_flags(&cpu->env));
+    }
+    if (log_enabled(LOG_CPU)) {
+        for (unsigned i = 0; i < 32; i++) {
+            fprintf(f, " x%-2u %016llx%s", i, (unsigned long long)cpu->env.gpr[i],
+                    i % 4 == 3 ? "\n" : "");
+        }
+        for (unsigned i = 0; i < 32; i++) {
+            fprintf(f, " f%-2u %016llx%s", i, (unsigned long long)cpu->env.fpr[i],
+                    i % 4 == 3 ? "\n" : "");
+        }
+        fprintf(f, " fflags %02x frm %u\n", cpu_fflags(&cpu->env), cpu->env.frm);
+    }
+    log_end(f);
+}
+
+/* The TB at env->pc, translated if need be; NULL: cpu->fault is set. */
+static TranslationBlock *find_tb(CPUState *cpu, uint32_t cflags)
+{
+    for (;;) {
+        uint64_t pc = cpu->env.pc;
+        uint32_t flags = cpu_tb_flags(&cpu->env);
+        TranslationBlock *tb = tb_lookup(pc, flags, cflags);
+        bool full;
+        if (tb || (tb = tb_gen_code(cpu, pc, flags, cflags, &full)) || !full) {
+            return tb;
+        }
+        cpu_leave(cpu);
+        tb_flush_all(cpu);
+        cpu_enter(cpu);
+    }
+}
+
+/* What an exit_tb reason means to the caller of cpu_exec(); EXCP_NONE: go on. */
+static CPUException exit_reason(CPUState *cpu, CPUException reason)
+{
+    switch (reason) {
+    case EXCP_FENCE_I:
+        tb_revalidate_all();
+        return EXCP_NONE;
+    case EXCP_FLAGS:
+        return EXCP_NONE;
+    case EXCP_MISALIGNED:
+        cpu->fault = (CPUFault){ .addr = cpu->fault_addr, .sig = SIGBUS, .code = BUS_ADRALN };
+        return EXCP_FAULT;
+    default:
+        return reason;
+    }
+}
+
+static bool interrupted(CPUState *cpu)
+{
+    __atomic_store_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST);
+    if (atomic_load(&exclusive_pending)) {
+        cpu_leave(cpu);
+        cpu_enter(cpu);
+    }
+    return atomic_exchange(&cpu->interrupt, 0);
+}
+
+/* -tier interp: the IR of each TB is interpreted, nothing is kept. */
+static CPUException interpret(CPUState *cpu, uint32_t cflags)
+{
+    pthread_mutex_lock(&tb_lock);
+    IrContext *ir = tb_gen_ir(cpu, cpu->env.pc, cpu_tb_flags(&cpu->env), cflags);
+    if (!ir) {
+        pthread_mutex_unlock(&tb_lock);
+        return EXCP_FAULT;
+    }
+    IrInterpState st = { .env = &cpu->env,
+                         .guest_base = exec_options.guest_base,
+                         .fflags = cpu_fflags(&cpu->env),
+                         .round = cpu->env.frm < IR_RMM ? cpu->env.frm : IR_RNE };
+    cpu->interp_state = &st;
+    IrExit e = ir_interp(ir, &st);
+    cpu->interp_state = NULL;
+    pthread_mutex_unlock(&tb_lock);
+    cpu_set_fflags(&cpu->env, st.fflags);
+    cpu_set_frm(&cpu->env, cpu->env.frm);
+    cpu->env.pc = e.pc;
+    return e.kind == IR_EXIT_TB ? exit_reason(cpu, (CPUException)e.reason) : EXCP_NONE;
+}
+
+static CPUException run(CPUState *cpu)
+{
+    CPURISCVState *env = &cpu->env;
+    BackendEnterFn *enter = (BackendEnterFn *)backend_config.enter;
+    uint32_t cflags = exec_cflags();
+    TranslationBlock *last = NULL;
+    unsigned last_slot = 0;
+
+    for (;;) {
+        if (__builtin_expect(__atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST), 0) &&
+            interrupted(cpu)) {
+            return EXCP_INTERRUPT;
+        }
+        if (__builtin_expect(exec_options.interp, 0)) {
+            CPUException excp = interpret(cpu, cflags);
+            if (excp != EXCP_NONE) {
+                return excp;
+            }
+            continue;
+        }
+        if (__builtin_expect(cpu->flags_seen != cpu_tb_flags(env), 0)) {
+            cpu->flags_seen = cpu_tb_flags(env);
+            cpu_reset_prediction(cpu);
+        }
+        const void *code;
+        JumpCacheEntry *jc = jump_cache_entry(cpu, env->pc);
+        if (!last && jc->pc == env->pc && !log_mask) {
+            code = (const void *)jc->code;
+        } else {
+            TranslationBlock *tb = find_tb(cpu, cflags);
+            if (!tb) {
+                return EXCP_FAULT;
+            }
+            if (last) {
+                tb_link(last, last_slot, tb);
+            }
+            jump_cache_add(cpu, tb);
+            if (log_enabled(LOG_EXEC | LOG_CPU)) {
+                log_entry(cpu, tb);
+            }
+            code = tb->code;
+        }
+        stat_inc(STAT_loop_entries);
+        BackendExit e = enter(env, code);
+        last = NULL;
+        if (e.why & BACKEND_EXIT_REASON) {
+            stat_inc(STAT_exit_reason);
+            CPUException excp = exit_reason(cpu, (CPUException)(e.why & 0xff));
+            if (excp != EXCP_NONE) {
+                return excp;
+            }
+        } else if (e.why & BACKEND_EXIT_LOOKUP) {
+            stat_inc(STAT_exit_lookup);
+        } else if (e.why & BACKEND_EXIT_POLL) {
+            stat_inc(STAT_exit_poll);
+        } else {
+            stat_inc(STAT_exit_slot);
+            last = e.tb;
+            last_slot = (unsigned)e.why;
+        }
+    }
+}
+
+CPUException cpu_exec(CPUState *cpu)
+{
+    CPUException excp;
+    cpu_enter(cpu);
+    if (sigsetjmp(cpu->jmp_env, 0)) {
+        /* cpu_loop_exit(): env is complete; MXCSR is still the guest's. */
+        _mm_setcsr(cpu->host_mxcsr);
+        if (cpu->interp_state) {
+            cpu->interp_state = NULL;
+            pthread_mutex_unlock(&tb_lock);
+        }
+        excp = cpu->exception;
+    } else {
+        excp = run(cpu);
+    }
+    cpu_leave(cpu);
+    if (log_enabled(LOG_INT) && excp != EXCP_ECALL) {
+        log_printf(LOG_INT, "exception %d at pc %016llx\n", excp, (unsigned long long)cpu->env.pc);
+    }
+    return excp;
+}
+
+/* ---- start ---- */
+
+static void fill_layout(BackendLayout *l)
+{
+    /* Hottest first: dynamic counts over gcc-compiled programs (see docs/performance.md). */
+    static const uint8_t hot_x[BACKEND_MAX_PIN_INT] = { RV_A5, RV_A0, RV_A4, RV_SP, RV_A3, RV_S0,
+                                                        RV_A1, RV_A2, RV_S1, RV_RA, RV_A6 };
+    static const uint8_t hot_f[BACKEND_MAX_PIN_FP] = { 15, 14, 10, 13, 11, 12, 0, 1, 2, 8, 9, 3 };
+
+    *l = (BackendLayout){
+        .env_bias = 128,
+        .pc = offsetof(CPUState, env.pc),
+        .fp_status = offsetof(CPUState, env.fp_status),
+        .exit_request = offsetof(CPUState, exit_request),
+        .host_sp = offsetof(CPUState, host_sp),
+        .host_mxcsr = offsetof(CPUState, host_mxcsr),
+        .ras_sp = offsetof(CPUState, ras_sp),
+        .helper_args = offsetof(CPUState, helper_args),
+        .helper_ra = offsetof(CPUState, helper_ra),
+        .helper_table = offsetof(CPUState, helper_table),
+        .scratch = offsetof(CPUState, scratch),
+        .spill = offsetof(CPUState, spill),
+        .jump_cache = offsetof(CPUState, jump_cache),
+        .consts = offsetof(CPUState, consts),
+        .fault_addr = offsetof(CPUState, fault_addr),
+        .jump_cache_bits = JUMP_CACHE_BITS,
+        .npin_int = BACKEND_MAX_PIN_INT,
+        .npin_fp = BACKEND_MAX_PIN_FP,
+        .reason_misaligned = EXCP_MISALIGNED,
+    };
+    for (unsigned i = 0; i < BACKEND_MAX_PIN_INT; i++) {
+        l->pin_int[i] = (int32_t)offsetof(CPUState, env.gpr) + 8 * hot_x[i];
+    }
+    for (unsigned i = 0; i < BACKEND_MAX_PIN_FP; i++) {
+        l->pin_fp[i] = (int32_t)offsetof(CPUState, env.fpr) + 8 * hot_f[i];
+    }
+}
+
+void exec_init(void)
+{
+    size_t size = exec_options.code_buffer_size ? exec_options.code_buffer_size : (size_t)256 << 20;
+    stats_enabled = exec_options.stats;
+    rv_decode_init();
+    ir_set_helpers(riscv_helpers, riscv_helper_count);
+    fill_layout(&backend_config.layout);
+    backend_config.features = exec_options.host_features;
+    backend_config.use_gs = exec_options.guest_base != 0;
+    backend_config.no_chain = exec_options.no_chain || (log_mask & LOG_NOCHAIN);
+    backend_config.random_regalloc = exec_options.random_regalloc;
+    backend_config.seed = exec_options.seed;
+    backend_config.helper.fcvt_if_slow = HELPER_fcvt_if_slow;
+    backend_config.helper.fma_slow = HELPER_fma_slow;
+    backend_config.helper.fminmax_slow = HELPER_fminmax_slow;
+    backend_config.helper.fclass_slow = HELPER_fclass_slow;
+    backend_config.helper.fcvt_fi_slow = HELPER_fcvt_fi_slow;
+    code_buffer_init(size);
+    size_t stubs = backend_gen_stubs(&backend_config, code_buffer.code, 4096);
+    code_buffer.code = code_buffer.first = code_buffer.base + ((stubs + 63) & ~(size_t)63);
+    tb_cache_init();
+    tb_gen_init();
+}

@@ -1,0 +1,61 @@
+/*
+ * exec/tb_cache.h: all TBs: lookup by key, chaining, dropping. Private to exec/.
+ *
+ * Lookup takes no lock: hash chains are published with release stores and a dropped TB stays
+ * readable until the next flush, when no CPU is inside. Everything that changes takes tb_lock.
+ */
+#ifndef EXEC_TB_CACHE_H
+#define EXEC_TB_CACHE_H
+
+#include <pthread.h>
+
+#include "exec/cpu_exec.h"
+#include "exec/tb.h"
+
+extern pthread_mutex_t tb_lock;
+
+void tb_cache_init(void);
+TranslationBlock *tb_lookup(uint64_t pc, uint32_t flags, uint32_t cflags);
+
+/* Make tb findable: hash, page lists, address order. tb_lock held. */
+void tb_insert(TranslationBlock *tb);
+/* The TB whose host code contains p, or NULL. Takes tb_lock. */
+TranslationBlock *tb_find_by_host(const void *p);
+/* Drop tb: no lookup, no jump, no jump cache entry leads to it. tb_lock held. */
+void tb_drop(TranslationBlock *tb);
+/* Forget everything. Every CPU is outside (cpu_exclusive_begin). tb_lock held. */
+void tb_cache_reset(void);
+/* Call fn for each TB not dropped. tb_lock held. */
+void tb_foreach(void (*fn)(TranslationBlock *tb, void *opaque), void *opaque);
+
+/* tb_link.c: chain slot n of from to `to`; a no-op if already chained or if either is dropped. Takes
+ * tb_lock. */
+void tb_link(TranslationBlock *from, unsigned n, TranslationBlock *to);
+/* Put all jumps into tb and out of it back to their stubs. tb_lock held. */
+void tb_unlink(TranslationBlock *tb);
+
+/* tb_gen.c: translate the code at env->pc. NULL with *full: no room, flush and retry; NULL without:
+ * the first insn cannot be fetched, cpu->fault says why. Takes tb_lock. */
+TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags, bool *full);
+void tb_gen_init(void);
+struct IrContext *tb_gen_ir(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags);
+uint64_t tb_hash_bytes(const void *p, size_t n);
+extern BackendConfig backend_config;
+
+/* tb_invalidate.c: page -> TBs. tb_lock held. */
+void tb_pages_init(void);
+void tb_pages_add(TranslationBlock *tb);
+void tb_pages_remove(TranslationBlock *tb);
+void tb_pages_reset(void);
+
+/* unwind.c: the unwind map of tb, and guest pc of a host address in it (exact for the address of an
+ * instruction; for a return address pass ra - 1). */
+size_t tb_map_encode(const BackendInsn *insns, unsigned n, uint64_t pc, uint8_t *out);
+uint64_t tb_guest_pc(const TranslationBlock *tb, const void *host);
+
+/* cpu_exec.c */
+void cpu_jump_cache_drop(const TranslationBlock *tb);   /* in every CPU; tb_lock held */
+void cpu_reset_prediction(CPUState *cpu);               /* jump cache and return stack */
+void cpu_foreach(void (*fn)(CPUState *cpu, void *opaque), void *opaque);
+
+#endif

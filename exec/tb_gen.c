@@ -1,0 +1,252 @@
+/*
+ * exec/tb_gen.c: the pipeline, all stages in a row: guest bytes -> IR -> optimized IR -> host code.
+ *
+ * One IrContext and one BackendContext serve all threads under tb_lock: translation is rare, and a
+ * TB that two threads want is translated once.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "exec/code_buffer.h"
+#include "exec/log.h"
+#include "exec/perf_map.h"
+#include "exec/stats.h"
+#include "exec/tb_cache.h"
+#include "frontend/translate.h"
+
+enum { MAX_CODE_BYTES = 48 * 1024, MAX_MAP_BYTES = 16 * 1024 };
+
+BackendConfig backend_config;
+static IrContext *gen_ir;
+static RiscvGlobals gen_globals;
+static BackendContext *gen_backend;
+
+void tb_gen_init(void)
+{
+    gen_ir = ir_new();
+    riscv_translate_init(gen_ir, &gen_globals);
+    gen_backend = backend_new(&backend_config);
+}
+
+uint64_t tb_hash_bytes(const void *p, size_t n)
+{
+    const uint8_t *b = p;
+    uint64_t h = n * 0x9e3779b97f4a7c15u, w;
+    for (; n >= 8; n -= 8, b += 8) {
+        memcpy(&w, b, 8);
+        h = (h ^ w) * 0xff51afd7ed558ccdu;
+        h ^= h >> 32;
+    }
+    w = 0;
+    memcpy(&w, b, n);
+    h = (h ^ w) * 0xc4ceb9fe1a85ec53u;
+    return h ^ h >> 29;
+}
+
+/* The guest bytes of the TB being translated, read once, so that what was translated is what was
+ * hashed even while another thread writes there. */
+typedef struct FetchWindow {
+    uint64_t pc;
+    unsigned avail;
+    bool ended;                 /* nothing beyond avail can be fetched */
+    CPUFault fault;             /* then: why */
+    uint8_t bytes[TB_MAX_BYTES + 64];
+} FetchWindow;
+
+static unsigned window_fetch(void *opaque, uint64_t pc, void *buf, unsigned len)
+{
+    enum { CHUNK = 128 };
+    FetchWindow *w = opaque;
+    uint64_t off = pc - w->pc;
+    if (off >= sizeof(w->bytes)) {
+        return 0;
+    }
+    while (off + len > w->avail && !w->ended) {
+        unsigned want = CHUNK;
+        if (want > sizeof(w->bytes) - w->avail) {
+            want = (unsigned)sizeof(w->bytes) - w->avail;
+        }
+        unsigned got = want ? guest_fetch(w->pc + w->avail, w->bytes + w->avail, want, &w->fault) : 0;
+        w->avail += got;
+        w->ended = got < want || !want;
+    }
+    if (off >= w->avail) {
+        return 0;
+    }
+    unsigned n = len < w->avail - off ? len : (unsigned)(w->avail - off);
+    memcpy(buf, w->bytes + off, n);
+    return n;
+}
+
+static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t flags, uint32_t cflags)
+{
+    w->pc = pc;
+    w->avail = 0;
+    w->ended = false;
+    memset(dc, 0, sizeof(*dc));
+    dc->base.ir = gen_ir;
+    dc->base.pc_first = dc->base.pc_next = pc;
+    dc->base.tb_flags = flags;
+    dc->base.cflags = cflags;
+    dc->base.max_insns = cflags & CF_COUNT_MASK ? cflags & CF_COUNT_MASK : TB_MAX_INSNS;
+    dc->base.fetch = window_fetch;
+    dc->base.fetch_opaque = w;
+    dc->g = &gen_globals;
+    dc->exts = exec_options.exts;
+    ir_reset(gen_ir);
+    translator_loop(&riscv_translator_ops, &dc->base);
+    gen_ir->nslots = dc->base.nslots;
+}
+
+static void optimize(uint32_t cflags)
+{
+    if (cflags & CF_OPT) {
+        ir_optimize(gen_ir);
+        if (RIVET_SLOW_CHECKS) {
+            ir_verify(gen_ir);
+        }
+    }
+    ir_liveness(gen_ir);
+}
+
+static void dump_ir(const char *title, uint64_t pc)
+{
+    FILE *f = log_begin();
+    fprintf(f, "---- %s %016" PRIx64 "\n", title, pc);
+    ir_dump(gen_ir, f);
+    log_end(f);
+}
+
+static void dump_host(const TranslationBlock *tb, const BackendResult *res)
+{
+    FILE *f = log_begin();
+    fprintf(f, "---- out_asm %016" PRIx64 " size %u\n", tb->pc, tb->code_size);
+    for (unsigned i = 0; i <= res->ninsns; i++) {
+        uint32_t from = i ? res->insns[i - 1].host : 0;
+        uint32_t to = i < res->ninsns ? res->insns[i].host : res->size;
+        if (i) {
+            fprintf(f, "  -- guest %016" PRIx64 "\n", res->insns[i - 1].pc);
+        }
+        if (to > from) {
+            backend_disas(f, tb->code + from, to - from);
+        }
+    }
+    log_end(f);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* IR of the code at pc, optimized, for the interpreter. tb_lock is held until the next call ends. */
+struct IrContext *tb_gen_ir(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags)
+{
+    DisasContext dc;
+    static FetchWindow w;
+    translate(&dc, &w, pc, flags, cflags);
+    if (!w.avail) {
+        cpu->fault = w.fault;
+        return NULL;
+    }
+    optimize(cflags);
+    return gen_ir;
+}
+
+TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags, bool *full)
+{
+    static FetchWindow window;      /* tb_lock */
+    DisasContext dc;
+    BackendResult res;
+    TranslationBlock *tb = NULL;
+
+    *full = false;
+    pthread_mutex_lock(&tb_lock);
+    tb = tb_lookup(pc, flags, cflags);
+    if (tb) {
+        goto out;                   /* another thread was quicker */
+    }
+    uint64_t t0 = stats_enabled ? now_ns() : 0;
+    translate(&dc, &window, pc, flags, cflags);
+    uint32_t size = (uint32_t)(dc.base.pc_next - pc);
+    if (!size || window.avail < size) {
+        cpu->fault = window.fault;  /* the first insn cannot be fetched (whole) */
+        goto out;
+    }
+    bool log = log_mask && log_in_filter(pc);
+    if (log && log_enabled(LOG_IN_ASM)) {
+        FILE *f = log_begin();
+        fprintf(f, "---- in_asm %016" PRIx64 "\n", pc);
+        riscv_translator_ops.disas_log(&dc.base, f);
+        log_end(f);
+    }
+    if (log && log_enabled(LOG_OP)) {
+        dump_ir("op", pc);
+    }
+    if (RIVET_SLOW_CHECKS) {
+        ir_verify(gen_ir);
+    }
+    uint32_t built = gen_ir->nops;
+    optimize(cflags);
+    if (log && log_enabled(LOG_OP_OPT)) {
+        dump_ir("op_opt", pc);
+    }
+
+    uint8_t map[MAX_MAP_BYTES];
+    TranslationBlock *t = code_buffer_alloc_meta(sizeof(*t) + gen_ir->nslots * sizeof(TBJump));
+    uint8_t *code = (uint8_t *)(((uintptr_t)code_buffer.code + 15) & ~(uintptr_t)15);
+    if (!t || code + MAX_CODE_BYTES / 16 + MAX_MAP_BYTES > (uint8_t *)t) {
+        *full = true;
+        goto out;
+    }
+    size_t room = (size_t)((uint8_t *)t - code) - MAX_MAP_BYTES;
+    if (!backend_gen_code(gen_backend, gen_ir, code, room, t, &res)) {
+        *full = true;
+        goto out;
+    }
+    assert(res.ninsns * 20u <= sizeof(map));
+    size_t map_size = tb_map_encode(res.insns, res.ninsns, pc, map);
+    t->map = code_buffer_alloc_meta(map_size);
+    memcpy(t->map, map, map_size);
+    t->map_size = (uint32_t)map_size;
+    t->pc = pc;
+    t->flags = flags;
+    t->cflags = cflags;
+    t->code = code;
+    t->code_size = res.size;
+    t->size = size;
+    t->insns = (uint16_t)dc.base.num_insns;
+    t->nslots = (uint16_t)res.nslots;
+    assert(res.nslots == gen_ir->nslots);
+    t->hash = tb_hash_bytes(window.bytes, size);
+    t->shared = guest_code_shared(pc);
+    for (unsigned n = 0; n < res.nslots; n++) {
+        t->jump[n] = (TBJump){ .pc = res.slots[n].pc,
+                               .patch = code + res.slots[n].patch,
+                               .stub = code + res.slots[n].stub };
+    }
+    code_buffer.code = code + res.size;
+    tb_insert(t);
+    tb = t;
+
+    if (log && log_enabled(LOG_OUT_ASM)) {
+        dump_host(tb, &res);
+    }
+    if (exec_options.perf_map) {
+        perf_map_add(tb->code, tb->code_size, pc);
+    }
+    stat_inc(STAT_tb_translated);
+    stat_add(STAT_guest_insns, tb->insns);
+    stat_add(STAT_guest_bytes, size);
+    stat_add(STAT_host_bytes, res.size);
+    stat_add(STAT_ir_ops_built, built);
+    stat_add(STAT_ir_ops_left, gen_ir->nops);
+    stat_add(STAT_translate_ns, stats_enabled ? now_ns() - t0 : 0);
+out:
+    pthread_mutex_unlock(&tb_lock);
+    return tb;
+}

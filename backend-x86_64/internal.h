@@ -1,0 +1,122 @@
+/*
+ * backend-x86_64/internal.h: what the files of the backend share.
+ *
+ * BackendContext is the whole state of code generation; nothing in it outlives backend_gen_code()
+ * but the configuration and the buffers kept for reuse.
+ */
+#ifndef BACKEND_INTERNAL_H
+#define BACKEND_INTERNAL_H
+
+#include "backend-x86_64/codegen.h"
+#include "backend-x86_64/emit.h"
+#include "backend-x86_64/regalloc.h"
+
+/*
+ * A cold stub: code for the rare case, emitted behind the hot code of the TB. An emitter that wants
+ * one calls cold_new(), jumps to it with cold_jcc()/cold_jmp(), and says by cold_back() where the
+ * stub shall return to (if it does). The callback finds in the stub what it saved there.
+ * The allocator is at rest by then: a stub may use only registers that it knows are free (out, its
+ * temps), or save the others by cold_save().
+ */
+typedef struct ColdStub ColdStub;
+typedef void ColdFn(BackendContext *be, ColdStub *s);
+struct ColdStub {
+    ColdFn *emit;
+    const IrOp *op;
+    uint64_t pc;                /* guest insn it belongs to (unwind map) */
+    uint8_t *from[4];           /* rel32 fields of the jumps to it */
+    uint8_t *back;              /* set by cold_back() */
+    uint8_t *aux;               /* free for the emitter */
+    Opnd in[IR_MAX_IN];         /* copy of the op's inputs */
+    uint32_t live;              /* scratch registers (1 << reg) that hold something alive */
+    int8_t out, nfrom;
+    int8_t r[4];                /* free for the emitter */
+    uint64_t k[2];              /* free for the emitter */
+};
+
+typedef struct LabelRef {
+    uint32_t label;
+    uint8_t *field;
+} LabelRef;
+
+enum { BE_MAX_COLD = 2048, BE_MAX_INSNS = 4096, BE_MAX_LABEL_REFS = 1024 };
+
+struct BackendContext {
+    BackendConfig cfg;
+    Emit e;
+    IrContext *ir;
+    const uint8_t *tb_header;
+    BackendResult *res;
+    uint64_t pc;                /* of the current guest insn */
+    bool overflow;              /* buffer or a table is full */
+
+    /* allocator (regalloc.c) */
+    IrTemp *owner[NREGS];       /* of scratch registers; NULL: free */
+    uint32_t locked;            /* registers the current op uses */
+    uint32_t owned;             /* bit for each owner[] that is not NULL */
+    uint32_t free_slots;        /* bitmap of spill slots */
+    uint32_t next_victim[2];
+    uint64_t rng;
+    int8_t pin_of[128];         /* env offset / 8 -> pinned host register, or NOREG */
+
+    /* cold stubs, labels, unwind map (codegen.c) */
+    ColdStub *cold;
+    unsigned ncold;
+    LabelRef *label_refs;
+    unsigned nlabel_refs;
+    BackendInsn *insns;
+    unsigned ninsns;
+    uint8_t *after_call;        /* end of the last helper call emitted */
+    uint8_t *slot_stub_body[16];    /* in the slot's stub: env->pc = its pc, leave by edx */
+
+    /* helper numbers that emitters call, by name from ir_helpers; -1: not there (lower_fp.c) */
+    int helper_fma[2];          /* [0] f32, [1] f64 */
+    void *fp_private;           /* befp's */
+};
+
+/* rbp-relative displacement of a byte offset in env. */
+static inline int32_t env_disp(const BackendContext *be, int64_t env_offset)
+{
+    return (int32_t)(env_offset - be->cfg.layout.env_bias);
+}
+
+/* ... of a field of BackendConsts: const_disp(be, offsetof(BackendConsts, sign64)) */
+static inline int32_t const_disp(const BackendContext *be, size_t field)
+{
+    return env_disp(be, be->cfg.layout.consts + (int64_t)field);
+}
+
+static inline bool have(const BackendContext *be, uint32_t features)
+{
+    return (be->cfg.features & features) == features;
+}
+
+/* codegen.c: cold stubs */
+ColdStub *cold_new(BackendContext *be, ColdFn *fn, const IrOp *op, const Opnd *in, int out);
+void cold_jcc(BackendContext *be, X86Cond cc, ColdStub *s);
+void cold_jmp(BackendContext *be, ColdStub *s);
+void cold_back(BackendContext *be, ColdStub *s);        /* the stub comes back to here */
+void cold_return(BackendContext *be, ColdStub *s);      /* in the callback: jmp to s->back */
+/* In the callback: save and reload s->live without `but` (a mask); only around code that clobbers
+ * them, such as a helper call. Uses layout.spill[24..31]. */
+void cold_save(BackendContext *be, ColdStub *s, uint32_t but);
+void cold_restore(BackendContext *be, ColdStub *s, uint32_t but);
+
+/*
+ * Call helper nr: the arguments are in layout.helper_args already (emit_helper_arg). Clobbers all
+ * scratch registers and the flags, keeps all pinned registers; the result is in rax. In an emitter
+ * after ra_spill_all(), in a stub between cold_save() and cold_restore().
+ */
+void emit_helper_call(BackendContext *be, unsigned nr);
+/* helper_args[i] = o (either class); an OPND_MEM goes through tmp, an int scratch register. */
+void emit_helper_arg(BackendContext *be, unsigned i, Opnd o, int tmp);
+
+/* lower.c: IrCond -> condition code after cmp */
+extern const uint8_t x86_cond[IR_COND_COUNT];
+
+/* Emitters, by name in lower.def: LowerFn prototypes. */
+#define LOWER(name, fn, out, in0, in1, in2, in3, clobber, itemps, xtemps) LowerFn fn;
+#include "backend-x86_64/lower.def"
+#undef LOWER
+
+#endif

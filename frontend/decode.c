@@ -1,0 +1,223 @@
+/*
+ * frontend/decode.c: the decoder, built from insns.def and formats.def.
+ *
+ * rv_decode_init() turns every pattern into mask and match and files the row under each bucket whose
+ * words it can match. A bucket is what a few cheap bits tell:
+ *
+ *   16-bit insns   bits 15:13 and 1:0            32 buckets
+ *   OP-FP          bits 31:25 (funct7)          128 buckets
+ *   the rest       bits 14:12 and 6:2           256 buckets
+ *
+ * Inside a bucket rows lie in order of specificity (fixed bits, most first), so the first row that
+ * matches and whose extensions are on decides; a handful of compares at most.
+ */
+#include "frontend/decode.h"
+
+#include <assert.h>
+#include <string.h>
+
+typedef enum RvFormat {
+#define FORMAT(id, ...) FMT_##id,
+#include "frontend/formats.def"
+#undef FORMAT
+    FMT_COUNT,
+} RvFormat;
+
+typedef struct RowText {
+    const char *name, *pattern;
+    uint16_t id;
+    uint8_t format, ext, len;
+} RowText;
+
+static const RowText row_text[] = {
+#define INSN(id, name, fmt, pattern, ext) { name, pattern, RV_##id, FMT_##fmt, RV_EXT_##ext, 4 },
+#define RVC(id, name, fmt, pattern, ext, alias) \
+    { name, pattern, RV_##alias, FMT_##fmt, RV_EXT_##ext, 2 },
+#include "frontend/insns.def"
+#undef INSN
+#undef RVC
+};
+
+enum {
+    ROW_COUNT = sizeof(row_text) / sizeof(row_text[0]),
+    BUCKET_FP = 256,
+    BUCKET_C = BUCKET_FP + 128,
+    BUCKET_COUNT = BUCKET_C + 32,
+    OP_FP = 0x53,
+    MAX_FILED = 2048,           /* rows are filed once per bucket they reach into */
+};
+
+typedef struct Filed {
+    uint32_t mask, match;
+    uint64_t need;              /* extensions, all of them */
+    uint16_t row;
+} Filed;
+
+static RvRow rows[ROW_COUNT];
+static Filed filed[MAX_FILED];
+static uint16_t bucket_start[BUCKET_COUNT + 1];
+
+static unsigned bucket_of(uint32_t w)
+{
+    if ((w & 3) != 3) {
+        return BUCKET_C + (w >> 13 & 7) * 4 + (w & 3);
+    }
+    if ((w & 0x7f) == OP_FP) {
+        return BUCKET_FP + (w >> 25);
+    }
+    return (w >> 2 & 31) * 8 + (w >> 12 & 7);
+}
+
+/* The bits that choose a bucket, and whether a row with this mask and match can land in it. */
+static bool row_reaches(const RvRow *r, unsigned bucket)
+{
+    uint32_t bits, value;
+    if (bucket >= BUCKET_C) {
+        bits = 0xe003;
+        value = (bucket - BUCKET_C) >> 2 << 13 | ((bucket - BUCKET_C) & 3);
+        if (r->len != 2) {
+            return false;
+        }
+    } else if (bucket >= BUCKET_FP) {
+        bits = 0xfe00007f;
+        value = (bucket - BUCKET_FP) << 25 | OP_FP;
+    } else {
+        bits = 0x707f;
+        value = (bucket >> 3) << 2 | (bucket & 7) << 12 | 3;
+    }
+    return r->len == (bucket >= BUCKET_C ? 2 : 4) && ((r->match ^ value) & r->mask & bits) == 0;
+}
+
+static void parse_pattern(const char *pattern, unsigned len, uint32_t *mask, uint32_t *match)
+{
+    unsigned bits = 0;
+    *mask = *match = 0;
+    for (const char *p = pattern; *p; p++) {
+        if (*p == ' ') {
+            continue;
+        }
+        *mask = *mask << 1 | (*p == '0' || *p == '1');
+        *match = *match << 1 | (*p == '1');
+        bits++;
+    }
+    assert(bits == len * 8);
+}
+
+void rv_decode_init(void)
+{
+    uint16_t order[ROW_COUNT];
+    unsigned by_bits[34] = { 0 };
+    uint8_t ext_of[RV_COUNT] = { 0 };
+
+    for (unsigned i = 0; i < ROW_COUNT; i++) {
+        const RowText *t = &row_text[i];
+        RvRow *r = &rows[i];
+        r->name = t->name;
+        r->id = (RvInsnId)t->id;
+        r->format = t->format;
+        r->ext = t->ext;
+        r->len = t->len;
+        parse_pattern(t->pattern, t->len, &r->mask, &r->match);
+        by_bits[32 - __builtin_popcount(r->mask) + 1]++;
+        if (t->len == 4) {
+            ext_of[t->id] = t->ext;
+        }
+    }
+    /* Counting sort, most fixed bits first. */
+    for (unsigned i = 1; i < 34; i++) {
+        by_bits[i] += by_bits[i - 1];
+    }
+    for (unsigned i = 0; i < ROW_COUNT; i++) {
+        order[by_bits[32 - __builtin_popcount(rows[i].mask)]++] = (uint16_t)i;
+    }
+
+    unsigned n = 0;
+    for (unsigned b = 0; b < BUCKET_COUNT; b++) {
+        bucket_start[b] = (uint16_t)n;
+        for (unsigned i = 0; i < ROW_COUNT; i++) {
+            const RvRow *r = &rows[order[i]];
+            if (row_reaches(r, b)) {
+                assert(n < MAX_FILED);
+                filed[n++] = (Filed){ r->mask, r->match, 1ull << r->ext | 1ull << ext_of[r->id],
+                                      order[i] };
+            }
+        }
+    }
+    bucket_start[BUCKET_COUNT] = (uint16_t)n;
+}
+
+/* Operands by the row's format. Returns false when they are reserved. */
+static bool extract(RvFormat format, uint32_t w, DecodedInsn *d)
+{
+#define X(lo, n) (w >> (lo) & ((1u << (n)) - 1))
+#define SX(lo, n) ((int64_t)(int32_t)(w << (32 - (lo) - (n))) >> (32 - (n)))
+    switch (format) {
+#define FORMAT(id, ops, rd_, rs1_, rs2_, imm_, valid_) \
+    case FMT_##id: \
+        d->rd = (uint8_t)(rd_); \
+        d->rs1 = (uint8_t)(rs1_); \
+        d->rs2 = (uint8_t)(rs2_); \
+        d->imm = (int64_t)(imm_); \
+        return valid_;
+#include "frontend/formats.def"
+#undef FORMAT
+    case FMT_COUNT:
+        break;
+    }
+#undef X
+#undef SX
+    return false;
+}
+
+bool rv_decode(uint32_t word, RvExtSet exts, DecodedInsn *d)
+{
+    bool wide = (word & 3) == 3;
+    uint32_t w = wide ? word : word & 0xffff;
+    unsigned b = bucket_of(w);
+
+    d->word = w;
+    d->len = wide ? 4 : 2;
+    d->rs3 = (uint8_t)(w >> 27);
+    d->rm = wide ? w >> 12 & 7 : 0;
+    d->aq = wide ? w >> 26 & 1 : 0;
+    d->rl = wide ? w >> 25 & 1 : 0;
+    for (const Filed *f = &filed[bucket_start[b]], *end = &filed[bucket_start[b + 1]]; f < end; f++) {
+        if ((w & f->mask) == f->match && (f->need & ~exts) == 0) {
+            d->row = f->row;
+            d->id = (uint16_t)rows[f->row].id;
+            if (extract((RvFormat)rows[f->row].format, w, d)) {
+                return true;
+            }
+            break;
+        }
+    }
+    d->id = RV_ILLEGAL;
+    d->row = 0;
+    d->rd = d->rs1 = d->rs2 = 0;
+    d->imm = 0;
+    return false;
+}
+
+unsigned rv_row_count(void)
+{
+    return ROW_COUNT;
+}
+
+const RvRow *rv_row(unsigned r)
+{
+    assert(r < ROW_COUNT);
+    return &rows[r];
+}
+
+uint32_t rv_row_random(unsigned r, uint64_t *seed)
+{
+    const RvRow *row = rv_row(r);
+    uint64_t x = *seed;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    *seed = x;
+    uint32_t free_bits = (uint32_t)(x >> 16) & ~row->mask;
+    uint32_t w = row->match | free_bits;
+    return row->len == 2 ? w & 0xffff : w;
+}

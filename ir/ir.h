@@ -39,7 +39,7 @@ typedef struct IrTemp {
     uint16_t index;             /* in ir->temps[]; globals first */
     int32_t env_offset;         /* global: byte offset in env */
     uint64_t value;             /* constant */
-    const char *name;           /* global: static string */
+    const char *name;           /* global: static string; temp: NULL, or its name in parsed text */
     /* Scratch of the pass that runs, reset by it: */
     uint64_t pass_bits;
     void *pass_ptr;
@@ -63,7 +63,9 @@ typedef struct IrOp {
     uint8_t opcode;             /* IrOpcode */
     uint8_t type;               /* IrType */
     uint8_t nin;                /* inputs in use */
-    uint8_t dead;               /* liveness: bit i = input i dies here; bit 7 = output is never read */
+    uint8_t dead;               /* liveness: bit i = input i dies here; bit 7 = output is never read.
+                                   The same temp in two inputs: both bits. Globals die only when
+                                   overwritten before they can be seen, and never at MAY_FAULT ops */
     uint8_t sync;               /* liveness: bit 0 = the output global must reach its home (else a
                                    later write replaces it before anyone can see it) */
     IrTemp *out;                /* or NULL */
@@ -88,6 +90,7 @@ IrContext *ir_new(void);
 void ir_free(IrContext *ir);
 void ir_reset(IrContext *ir);                       /* forget the TB, keep the globals */
 void *ir_alloc(IrContext *ir, size_t size);         /* zeroed, 16-aligned, until ir_reset() */
+void *ir_alloc_raw(IrContext *ir, size_t size);     /* the same, contents undefined */
 
 IrTemp *ir_global_new(IrContext *ir, IrClass cls, const char *name, int32_t env_offset);
 IrTemp *ir_temp_new(IrContext *ir, IrClass cls);
@@ -126,8 +129,10 @@ extern const IrHelper *ir_helpers;
 extern unsigned ir_nhelpers;
 
 /* verify.c: aborts with the op's text on malformed IR (types, classes, labels, def before use,
- * temps across labels, slots without holes, last op ENDS_TB). Returns true. */
+ * temps across labels, slots without holes, last op ENDS_TB or br). Returns true. */
 bool ir_verify(const IrContext *ir);
+/* The same without the abort: what is wrong (g_free), or NULL. */
+char *ir_verify_error(const IrContext *ir);
 
 /* dump.c, parse.c: text form, one op a line:
  *   insn_start 0x10078 4
@@ -137,7 +142,10 @@ bool ir_verify(const IrContext *ir);
  *   call t4, helper_name, x10, t2
  * tN temps, $v constants, Ln labels, globals by name. parse accepts what dump writes and `#`
  * comments; it returns false and sets *err (g_free) with a line number. Temps of fp class are
- * written fN. */
+ * written fN. A name that is a global's is the global: dump numbers temps from nglobals on. Ops
+ * without `r` operands show no type (fmv_* apart); a missing type is i64. Numbers $n are decimal
+ * or hexadecimal; rounding modes, integer kinds, amos and helpers have names; MemOps are u8 .. s64,
+ * followed by `a` when aligned. */
 void ir_dump(const IrContext *ir, FILE *f);
 void ir_dump_op(const IrContext *ir, const IrOp *op, FILE *f);
 bool ir_parse(IrContext *ir, const char *text, char **err);
@@ -160,8 +168,9 @@ typedef enum IrExitKind {
 typedef struct IrExit {
     IrExitKind kind;
     uint64_t pc;                /* next guest pc */
-    uint32_t slot, reason;
+    uint32_t slot, reason;      /* reason: IR_INTERP_MISALIGNED after a failed MO_ALIGN check */
 } IrExit;
+#define IR_INTERP_MISALIGNED UINT32_MAX
 typedef struct IrInterpState {
     void *env;
     uintptr_t guest_base;

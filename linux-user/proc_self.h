@@ -1,0 +1,29 @@
+/*
+ * linux-user/proc_self.h: the guest's view of /proc.
+ *
+ * The files that would show the emulator (or the host's processor) are recognised by what they are,
+ * not by how the path is spelled: only when the last component is one of a few names is the path
+ * opened with O_PATH and asked where it lies.
+ */
+#ifndef LINUX_USER_PROC_SELF_H
+#define LINUX_USER_PROC_SELF_H
+
+#include <glib.h>
+
+#include "linux-user/guest_ptr.h"
+
+#define PROC_NOT_OURS ((abi_long)-0x10000)
+
+/* Open (dirfd, path) when it is such a file: the new fd or -errno; PROC_NOT_OURS: go on as usual. */
+abi_long proc_self_open(int dirfd, abi_ulong path, int flags);
+
+/* True when (dirfd, path) is the exe link of this process: it means process.exec_path. An empty path
+ * asks about dirfd itself. */
+bool proc_self_is_exe(int dirfd, abi_ulong path);
+/* The same for a path of ours. */
+bool proc_self_path_is_exe(int dirfd, const char *path);
+
+/* The text of /proc/self/maps, g_string_free(); for crash reports as well. */
+GString *proc_self_maps(void);
+
+#endif

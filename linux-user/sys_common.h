@@ -1,0 +1,61 @@
+/*
+ * linux-user/sys_common.h: what the sys_*.c files share, besides syscall.h.
+ */
+#ifndef LINUX_USER_SYS_COMMON_H
+#define LINUX_USER_SYS_COMMON_H
+
+#include <glib.h>
+#include <limits.h>
+
+#include "linux-user/path.h"
+#include "linux-user/strace.h"
+#include "linux-user/syscall.h"
+
+/* How a call reaches the host: host_call() or safe_syscall(). */
+typedef abi_long HostCall(long nr, abi_ulong a0, abi_ulong a1, abi_ulong a2, abi_ulong a3,
+                          abi_ulong a4, abi_ulong a5);
+HostCall host_call;
+
+/* A pointer for the host kernel, as an argument. */
+static inline abi_ulong host_arg(const void *p)
+{
+    return (abi_ulong)(uintptr_t)p;
+}
+
+/* The guest's pointer as an argument of a host call; NULL stays NULL. */
+static inline abi_ulong shift_arg(abi_ulong addr)
+{
+    return addr ? addr + guest_base : 0;
+}
+
+/* The row of the call that runs now. */
+static inline const SyscallRow *current_row(const CPUState *cpu)
+{
+    return syscall_row(cpu->env.gpr[RV_A7]);
+}
+
+/* Forward the row with its arguments converted (syscall_convert.c) when guest_base or -L ask for it. */
+abi_long forward_call(const SyscallRow *row, const abi_ulong *a, HostCall *call);
+
+/* The guest path at addr for the host kernel: the guest's own string, or what path_resolve() made of
+ * it in buf. */
+abi_ulong path_arg(abi_ulong addr, bool follow, char buf[PATH_MAX]);
+
+/* The same for a call with AT_* flags: AT_SYMLINK_NOFOLLOW decides. */
+static inline abi_ulong path_arg_at(abi_ulong addr, abi_ulong flags, char buf[PATH_MAX])
+{
+    return path_arg(addr, !(flags & 0x100), buf);
+}
+
+/* The guest's signal mask is *set during a call (ppoll and its like); see sys_poll.c. */
+bool sigmask_read(abi_ulong set, abi_ulong size, uint64_t *mask, abi_long *err);
+void sigmask_begin(uint64_t mask);
+abi_long sigmask_end(abi_long ret);
+
+/* File descriptors that belong to the emulator (sys_file.c). The guest cannot see, close or replace
+ * them. fd_own() moves fd out of the guest's way and returns the new number, close-on-exec. */
+int fd_own(int fd);
+void fd_disown(int fd);
+bool fd_is_ours(int fd);
+
+#endif

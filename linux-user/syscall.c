@@ -1,0 +1,145 @@
+/*
+ * linux-user/syscall.c: the table of system calls, and how a call is forwarded.
+ *
+ * The table is indexed by the guest's number and read-only. A forwarded call costs the table look-up,
+ * an indirect call and two tests (guest_base, -L) over the host's own system call.
+ */
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "exec/log.h"
+#include "linux-user/host_nr.h"
+#include "linux-user/sys_common.h"
+
+#define IS_PTR(k) (ARG_##k >= ARG_PTR)
+#define IS_PATH(k) (ARG_##k == ARG_PATH || ARG_##k == ARG_PATHNF)
+
+static const SyscallRow rows[] = {
+#define SYSCALL(nr, call, func, result, a0, a1, a2, a3, a4, a5)                                    \
+    [nr] = {                                                                                       \
+        .name = #call,                                                                             \
+        .handler = sys_##func,                                                                     \
+        .host_nr = __NR_##call,                                                                    \
+        .ptr_mask = IS_PTR(a0) | IS_PTR(a1) << 1 | IS_PTR(a2) << 2 | IS_PTR(a3) << 3 |             \
+                    IS_PTR(a4) << 4 | IS_PTR(a5) << 5,                                             \
+        .path_mask = IS_PATH(a0) | IS_PATH(a1) << 1 | IS_PATH(a2) << 2 | IS_PATH(a3) << 3 |        \
+                     IS_PATH(a4) << 4 | IS_PATH(a5) << 5,                                          \
+        .ret = ARG_##result,                                                                       \
+        .arg = { ARG_##a0, ARG_##a1, ARG_##a2, ARG_##a3, ARG_##a4, ARG_##a5 },                     \
+    },
+#include "linux-user/syscalls.def"
+#undef SYSCALL
+};
+
+const SyscallRow *syscall_row(abi_ulong nr)
+{
+    return nr < G_N_ELEMENTS(rows) && rows[nr].name ? &rows[nr] : NULL;
+}
+
+abi_long syscall_dispatch(CPUState *cpu, abi_ulong nr, const abi_ulong *a)
+{
+    const SyscallRow *row = syscall_row(nr);
+    if (G_UNLIKELY(log_enabled(LOG_STRACE) || user_options.strace)) {
+        return strace_call(cpu, nr, row, a);
+    }
+    if (G_UNLIKELY(!row)) {
+        return -ENOSYS;
+    }
+    return row->handler(cpu, a);
+}
+
+abi_long host_call(long nr, abi_ulong a0, abi_ulong a1, abi_ulong a2, abi_ulong a3, abi_ulong a4,
+                   abi_ulong a5)
+{
+    register abi_ulong r10 __asm__("r10") = a3;
+    register abi_ulong r8 __asm__("r8") = a4;
+    register abi_ulong r9 __asm__("r9") = a5;
+    abi_long ret;
+    __asm__ volatile("syscall"
+                     : "=a"(ret)
+                     : "0"(nr), "D"(a0), "S"(a1), "d"(a2), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return ret;
+}
+
+abi_long host_syscall(long nr, ...)
+{
+    abi_ulong a[6];
+    va_list ap;
+    va_start(ap, nr);
+    for (unsigned i = 0; i < 6; i++) {
+        a[i] = va_arg(ap, abi_ulong);   /* those not passed are not read by the kernel either */
+    }
+    va_end(ap);
+    return host_call(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+static inline abi_long forward(const CPUState *cpu, const abi_ulong *a, HostCall *call)
+{
+    const SyscallRow *row = current_row(cpu);
+    if (G_UNLIKELY(guest_base || (row->path_mask && path_has_prefix()))) {
+        return forward_call(row, a, call);
+    }
+    return call(row->host_nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+abi_long sys_forward(CPUState *cpu, const abi_ulong *a)
+{
+    return forward(cpu, a, host_call);
+}
+
+abi_long sys_forward_blocking(CPUState *cpu, const abi_ulong *a)
+{
+    return forward(cpu, a, safe_syscall);
+}
+
+abi_long sys_forward_nohand(CPUState *cpu, const abi_ulong *a)
+{
+    abi_long ret = forward(cpu, a, safe_syscall);
+    return ret == -ERESTARTSYS_ ? -ERESTARTNOHAND_ : ret;
+}
+
+abi_long sys_forward_eintr(CPUState *cpu, const abi_ulong *a)
+{
+    abi_long ret = forward(cpu, a, safe_syscall);
+    return ret == -ERESTARTSYS_ ? -EINTR : ret;
+}
+
+/* The kernel does not restart calls on sockets that have a timeout (sock_intr_errno()). For what is
+ * no socket getsockopt() fails, and nothing changes. */
+static abi_long socket_result(abi_long ret, int fd, int option)
+{
+    if (G_LIKELY(ret != -ERESTARTSYS_)) {
+        return ret;
+    }
+    struct timeval tv;
+    socklen_t len = sizeof(tv);
+    bool timed = getsockopt(fd, SOL_SOCKET, option, &tv, &len) == 0 && (tv.tv_sec || tv.tv_usec);
+    return timed ? -EINTR : -ERESTARTSYS_;
+}
+
+abi_long sys_forward_recv(CPUState *cpu, const abi_ulong *a)
+{
+    return socket_result(forward(cpu, a, safe_syscall), (int)a[0], SO_RCVTIMEO);
+}
+
+abi_long sys_forward_send(CPUState *cpu, const abi_ulong *a)
+{
+    return socket_result(forward(cpu, a, safe_syscall), (int)a[0], SO_SNDTIMEO);
+}
+
+abi_long sys_absent(CPUState *cpu, const abi_ulong *a)
+{
+    return -ENOSYS;
+}
+
+abi_long sys_none(CPUState *cpu, const abi_ulong *a)
+{
+    static _Atomic uint8_t told[G_N_ELEMENTS(rows)];
+    abi_ulong nr = cpu->env.gpr[RV_A7];
+    if (!atomic_exchange(&told[nr], 1)) {
+        log_printf(LOG_UNIMP, "system call %s is not built\n", rows[nr].name);
+    }
+    return -ENOSYS;
+}

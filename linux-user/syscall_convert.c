@@ -1,0 +1,169 @@
+/*
+ * linux-user/syscall_convert.c: forwarded calls whose arguments must change on the way.
+ *
+ * Two reasons: guest_base is not 0 (every pointer moves, also those inside iovec and msghdr), or -L is
+ * in force (paths are resolved). Everything is decided by the kinds in syscalls.def.
+ *
+ * Not converted with a guest_base: pointers inside the structures of io_submit, fsconfig, keyctl, bpf,
+ * io_uring, move_pages and of most ioctls.
+ */
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "linux-user/sys_common.h"
+
+enum {
+    MAX_IOV = 1024,             /* UIO_MAXIOV; the kernel refuses more */
+    AT_SYMLINK_NOFOLLOW_ = 0x100,
+    AT_SYMLINK_FOLLOW_ = 0x400,
+};
+
+abi_ulong path_arg(abi_ulong addr, bool follow, char buf[PATH_MAX])
+{
+    if (!addr || !path_has_prefix()) {
+        return shift_arg(addr);
+    }
+    char *path = guest_strdup(addr);
+    if (!path) {
+        return shift_arg(addr);         /* the kernel says EFAULT */
+    }
+    const char *host = strlen(path) < PATH_MAX ? path_resolve(path, buf, follow) : path;
+    bool same = host == path;
+    if (!same && host != buf) {
+        g_strlcpy(buf, host, PATH_MAX);
+    }
+    g_free(path);
+    return same ? shift_arg(addr) : host_arg(buf);
+}
+
+/* Host copy of a guest iovec array (g_free), or NULL when the kernel shall find the fault itself. */
+static struct iovec *iov_copy(abi_ulong addr, abi_ulong count)
+{
+    if (!addr || count == 0 || count > MAX_IOV) {
+        return NULL;
+    }
+    struct iovec *iov = g_new(struct iovec, count);
+    if (!guest_read(iov, addr, count * sizeof(*iov))) {
+        g_free(iov);
+        return NULL;
+    }
+    for (abi_ulong i = 0; i < count; i++) {
+        iov[i].iov_base = (void *)(uintptr_t)shift_arg((abi_ulong)(uintptr_t)iov[i].iov_base);
+    }
+    return iov;
+}
+
+/* In: the guest's msghdr in *m; out: one with host pointers. Returns the iovec to free. */
+static struct iovec *msg_to_host(struct msghdr *m)
+{
+    struct iovec *iov = iov_copy((abi_ulong)(uintptr_t)m->msg_iov, m->msg_iovlen);
+    m->msg_iov = iov ? iov : (void *)(uintptr_t)shift_arg((abi_ulong)(uintptr_t)m->msg_iov);
+    m->msg_name = (void *)(uintptr_t)shift_arg((abi_ulong)(uintptr_t)m->msg_name);
+    m->msg_control = (void *)(uintptr_t)shift_arg((abi_ulong)(uintptr_t)m->msg_control);
+    return iov;
+}
+
+/* What the kernel wrote into a msghdr goes to the guest's one. */
+static void msg_results(struct msghdr *guest, const struct msghdr *host)
+{
+    guest->msg_namelen = host->msg_namelen;
+    guest->msg_controllen = host->msg_controllen;
+    guest->msg_flags = host->msg_flags;
+}
+
+/* One msghdr (stride 56) or an array of mmsghdr (stride 64): with a mmsghdr the length follows. */
+typedef struct MsgArray {
+    abi_ulong addr;
+    size_t stride, count;
+    uint8_t *guest, *host;
+    struct iovec **iov;
+} MsgArray;
+
+static bool msgs_copy(MsgArray *ma, abi_ulong addr, size_t stride, abi_ulong count)
+{
+    *ma = (MsgArray){ .addr = addr, .stride = stride, .count = MIN(count, MAX_IOV) };
+    size_t bytes = ma->count * stride;
+    ma->guest = g_malloc0(bytes + 1);
+    if (!addr || !guest_read(ma->guest, addr, bytes)) {
+        g_free(ma->guest);
+        return false;
+    }
+    ma->host = g_memdup2(ma->guest, bytes + 1);
+    ma->iov = g_new0(struct iovec *, ma->count + 1);
+    for (size_t i = 0; i < ma->count; i++) {
+        ma->iov[i] = msg_to_host((struct msghdr *)(ma->host + i * stride));
+    }
+    return true;
+}
+
+static void msgs_finish(MsgArray *ma, abi_long ret)
+{
+    size_t done = ret < 0 ? 0 : ma->stride == sizeof(struct msghdr) ? 1 : (size_t)ret;
+    for (size_t i = 0; i < ma->count; i++) {
+        uint8_t *guest = ma->guest + i * ma->stride;
+        const uint8_t *host = ma->host + i * ma->stride;
+        if (i < done) {
+            msg_results((struct msghdr *)guest, (const struct msghdr *)host);
+            memcpy(guest + sizeof(struct msghdr), host + sizeof(struct msghdr),
+                   ma->stride - sizeof(struct msghdr));
+        }
+        g_free(ma->iov[i]);
+    }
+    if (done) {
+        guest_write(ma->addr, ma->guest, MIN(done, ma->count) * ma->stride);
+    }
+    g_free(ma->iov);
+    g_free(ma->host);
+    g_free(ma->guest);
+}
+
+/* The row's AT_* flags if it has such an argument. */
+static abi_ulong at_flags(const SyscallRow *row, const abi_ulong *a)
+{
+    for (unsigned i = 0; i < 6; i++) {
+        if (row->arg[i] == ARG_ATFLAGS) {
+            return a[i];
+        }
+    }
+    return 0;
+}
+
+static bool path_follows(const SyscallRow *row, unsigned i, abi_ulong flags)
+{
+    return row->arg[i] == ARG_PATH ? !(flags & AT_SYMLINK_NOFOLLOW_) : (flags & AT_SYMLINK_FOLLOW_) != 0;
+}
+
+abi_long forward_call(const SyscallRow *row, const abi_ulong *a, HostCall *call)
+{
+    char path[2][PATH_MAX];             /* no call has more than two */
+    unsigned paths = 0;
+    struct iovec *iov = NULL;
+    MsgArray msgs = { 0 };
+    abi_ulong flags = at_flags(row, a);
+    abi_ulong b[6];
+    for (unsigned i = 0; i < 6; i++) {
+        ArgKind kind = (ArgKind)row->arg[i];
+        b[i] = row->ptr_mask >> i & 1 ? shift_arg(a[i]) : a[i];
+        if (row->path_mask >> i & 1) {
+            b[i] = path_arg(a[i], path_follows(row, i, flags), path[paths++]);
+        } else if (guest_base && kind == ARG_IOV) {
+            iov = iov_copy(a[i], a[i + 1]);
+            b[i] = iov ? host_arg(iov) : b[i];
+        } else if (guest_base && (kind == ARG_MSGHDR || kind == ARG_MMSGHDR)) {
+            bool one = kind == ARG_MSGHDR;
+            size_t stride = one ? sizeof(struct msghdr) : sizeof(struct mmsghdr);
+            if (msgs_copy(&msgs, a[i], stride, one ? 1 : a[i + 1])) {
+                b[i] = host_arg(msgs.host);
+            } else {
+                msgs.count = 0;
+            }
+        }
+    }
+    abi_long ret = call(row->host_nr, b[0], b[1], b[2], b[3], b[4], b[5]);
+    if (msgs.host && msgs.count) {
+        msgs_finish(&msgs, ret);
+    }
+    g_free(iov);
+    return ret;
+}

@@ -22,14 +22,20 @@ typedef struct Task {
     uint64_t saved_sigmask;         /* to restore after sigsuspend, ppoll, pselect, epoll_pwait */
     bool restore_sigmask;           /* saved_sigmask is in force until the handler frame is made */
     struct { abi_ulong sp; int32_t flags; uint64_t size; } altstack;
-    volatile sig_atomic_t signal_pending;   /* a host signal was recorded in pending_* */
-    int pending_sig;
+    struct SigHand *sighand;        /* actions; shared by CLONE_SIGHAND, NULL: not set up yet */
+    volatile sig_atomic_t signal_pending;   /* something is recorded that can be delivered now */
+    volatile sig_atomic_t pending_sig;      /* 0: nothing recorded */
     siginfo_t pending_info;         /* host layout equals the guest's (both 64-bit little endian) */
+    uint64_t fault_pending;         /* SIGSEGV, SIGBUS, SIGILL that somebody sent; maybe blocked */
+    siginfo_t fault_info[3];        /* in that order */
+    int restart;                    /* restart code of the syscall that just ended, or 0 */
     bool in_syscall;
+    void *exec_scratch;             /* private to exec.c: freed by a vfork parent */
     /* threads (thread.c) */
     abi_ulong clear_child_tid;
     abi_ulong robust_list;
-    bool exiting;
+    bool exiting;                   /* exit(2) was called: cpu_loop() ends the thread */
+    int exit_code;
     bool is_vfork_child;
     void *thread_start;             /* private to thread.c */
 } Task;
@@ -60,10 +66,18 @@ typedef struct UserOptions {
     bool strace;
     bool one_insn_per_tb;
     bool optimize;
+    char **inherited;               /* options that rivet run for a child gets, NULL-terminated; NULL:
+                                     * made from the above */
 } UserOptions;
 extern UserOptions user_options;
 
-/* cpu_loop.c: run the guest thread for ever. */
+/* thread.c: a Task for the calling host thread, which runs cpu: sets cpu->opaque and current_task.
+ * For the main thread, before signal_init_thread(). */
+Task *task_new(CPUState *cpu);
+
+/* cpu_loop.c: run the guest thread until it calls exit(2): task->exiting is then true. */
+void cpu_loop_run(CPUState *cpu);
+/* The same for the thread that leads the process, which exit(2) leaves as a zombie. */
 _Noreturn void cpu_loop(CPUState *cpu);
 
 #endif

@@ -5,7 +5,7 @@
 static uint64_t mulmod(uint64_t a, uint64_t b, uint64_t m) { return (unsigned __int128)a * b % m; }
 int main(int argc, char **argv)
 {
-    long n = argc > 1 ? atol(argv[1]) : 1500000;
+    long n = argc > 1 ? atol(argv[1]) : 12000000;
     uint64_t acc = 0, x = 12345;
     for (long i = 1; i < n; i++) {
         uint64_t m = 4294967291u, b = x % m, r = 1, e = 65537;

@@ -342,6 +342,7 @@ static CPUException exit_reason(CPUState *cpu, CPUException reason)
         tb_revalidate_all();
         return EXCP_NONE;
     case EXCP_FLAGS:
+        cpu_set_frm(&cpu->env, cpu->env.frm);
         return EXCP_NONE;
     case EXCP_MISALIGNED:
         cpu->fault = (CPUFault){ .addr = cpu->fault_addr, .sig = SIGBUS, .code = BUS_ADRALN };

@@ -30,8 +30,8 @@ typedef struct CPURISCVState {
     uint64_t pc;
     uint64_t res_addr;          /* lr reservation: address (~0: none) and the value read */
     uint64_t res_val;
-    uint8_t frm;                /* fcsr.frm, 3 bits, any value; fflags live in fp_status */
-    uint8_t res_size;           /* 4 or 8 */
+    uint32_t res_size;          /* 4 or 8 */
+    uint32_t frm;               /* fcsr.frm, 3 bits, any value; fflags live in fp_status */
     /* Sticky fp flags and rounding mode in the host's form (MXCSR). Read and write it through
      * cpu_fflags(), cpu_set_fflags(), cpu_set_frm() only. */
     uint32_t fp_status;
@@ -46,7 +46,8 @@ typedef enum CPUException {
     EXCP_ILLEGAL,               /* env->pc is the illegal insn */
     EXCP_FAULT,                 /* memory: see CPUState.fault */
     EXCP_FENCE_I,               /* internal to exec: revalidate TBs, go on at env->pc */
-    EXCP_FLAGS,                 /* internal to exec: frm changed, go on at env->pc */
+    EXCP_FLAGS,                 /* internal to exec: env->frm was stored, bring fp_status in line by
+                                   cpu_set_frm() and go on at env->pc */
     EXCP_MISALIGNED,            /* internal to exec: a failed MO_ALIGN check; comes out as EXCP_FAULT */
 } CPUException;
 
@@ -69,7 +70,7 @@ static inline void cpu_set_fflags(CPURISCVState *env, uint32_t f)
 static inline void cpu_set_frm(CPURISCVState *env, uint32_t frm)
 {
     static const uint8_t rc[8] = { 0, 3, 1, 2, 0, 0, 0, 0 };
-    env->frm = (uint8_t)(frm & 7);
+    env->frm = frm & 7;
     env->fp_status = (env->fp_status & ~0x6000u) | (uint32_t)rc[frm & 7] << 13;
 }
 

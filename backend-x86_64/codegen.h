@@ -80,6 +80,7 @@ typedef struct JumpCacheEntry {
 typedef struct BackendConsts {
     _Alignas(64) uint64_t sign64[2], abs64[2], sign32[2], abs32[2];
     uint64_t box32[2];          /* 0xffffffff00000000 twice */
+    uint64_t box32_low[2];      /* ... and once, then 0 */
     uint64_t nan64[2], nan32[2];    /* canonical; nan32 boxed */
     uint64_t f64_2p63[2], f64_2p32[2], f64_m1[2], f32_2p63[2], f32_2p32[2], f32_m1[2];
     uint8_t mxcsr_to_fflags[64];

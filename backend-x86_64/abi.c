@@ -1,0 +1,204 @@
+/*
+ * backend-x86_64/abi.c: the border between C and generated code.
+ *
+ * Owns the three common stubs (enter, leave, call_helper), the way from a signal context back to
+ * env, and the constants that generated code reads. Invariants:
+ *   - host_sp is C's rsp inside `enter`, 16-aligned, so a helper can be called on it as it is;
+ *   - ras_sp is 16-aligned whenever C code runs, also when a helper leaves by siglongjmp: the
+ *     return address of the call to call_helper is not counted in it;
+ *   - outside generated code the guest's fp status is in env->fp_status. While a helper runs, MXCSR
+ *     is still the guest's and rules; env has a copy from before the call for helpers that leave.
+ *
+ * Source: System V ABI, AMD64 supplement, 3.2.1 (callee-saved registers) and 3.2.3.
+ */
+#include <assert.h>
+#include <ucontext.h>
+
+#include "backend-x86_64/internal.h"
+
+enum { STUB_BYTES = 2048, STUB_ALIGN = 64 };
+
+static const int callee_saved[] = { RBX, RBP, R12, R13, R14, R15 };
+enum { NUM_SAVED = sizeof(callee_saved) / sizeof(callee_saved[0]) };
+
+static void emit_pop_r(Emit *e, int r)
+{
+    if (r >= R8) {
+        emit_u8(e, 0x41);
+    }
+    emit_u8(e, 0x58 | (r & 7));
+}
+
+static void emit_ret(Emit *e)
+{
+    emit_u8(e, 0xc3);
+}
+
+/* Every environment field is reached from rbp. */
+static int32_t field_disp(const BackendLayout *l, int32_t offset)
+{
+    return offset - l->env_bias;
+}
+
+static void emit_pins(Emit *e, const BackendLayout *l, void (*emit_one)(Emit *, int, int32_t))
+{
+    for (unsigned i = 0; i < l->npin_int; i++) {
+        emit_one(e, x86_pin_int[i], field_disp(l, l->pin_int[i]));
+    }
+    for (unsigned i = 0; i < l->npin_fp; i++) {
+        emit_one(e, x86_pin_fp[i], field_disp(l, l->pin_fp[i]));
+    }
+}
+
+static void emit_pin_store(Emit *e, int r, int32_t disp)
+{
+    emit_store(e, disp, r);
+}
+
+static void emit_align(Emit *e)
+{
+    while ((uintptr_t)e->ptr % STUB_ALIGN) {
+        emit_u8(e, 0xcc);
+    }
+}
+
+static void gen_enter(Emit *e, const BackendLayout *l)
+{
+    for (unsigned i = 0; i < NUM_SAVED; i++) {
+        emit_push_r(e, callee_saved[i]);
+    }
+    /* return address + 6 registers: 8 more make it a multiple of 16 */
+    _Static_assert((1 + NUM_SAVED) % 2 == 1, "padding of 8 bytes is right");
+    emit_alu(e, ALU_SUB, 1, RSP, opnd_imm(8));
+    emit_lea(e, 1, RBP, RDI, l->env_bias);
+    emit_mov_rr(e, 1, RAX, RSI);
+    emit_store(e, field_disp(l, l->host_sp), RSP);
+    x86_rm(e, X86_STMXCSR, 0, 0, RBP, field_disp(l, l->host_mxcsr));
+    x86_rm(e, X86_LDMXCSR, 0, 0, RBP, field_disp(l, l->fp_status));
+    emit_pins(e, l, emit_load);
+    emit_load(e, RSP, field_disp(l, l->ras_sp));
+    x86_rr(e, X86_JMP_rm, 0, 0, RAX);
+}
+
+static void gen_leave(Emit *e, const BackendLayout *l)
+{
+    emit_pins(e, l, emit_pin_store);
+    x86_rm(e, X86_STMXCSR, 0, 0, RBP, field_disp(l, l->fp_status));
+    x86_rm(e, X86_LDMXCSR, 0, 0, RBP, field_disp(l, l->host_mxcsr));
+    emit_store(e, field_disp(l, l->ras_sp), RSP);
+    emit_load(e, RSP, field_disp(l, l->host_sp));
+    emit_alu(e, ALU_ADD, 1, RSP, opnd_imm(8));
+    for (unsigned i = NUM_SAVED; i-- > 0;) {
+        emit_pop_r(e, callee_saved[i]);
+    }
+    emit_ret(e);
+}
+
+static void gen_call_helper(Emit *e, const BackendLayout *l)
+{
+    static const int args[4] = { RSI, RDX, RCX, R8 };
+    emit_pins(e, l, emit_pin_store);
+    x86_rm(e, X86_MOV_r_rm, 1, RCX, RSP, 0);
+    emit_store(e, field_disp(l, l->helper_ra), RCX);
+    emit_lea(e, 1, RCX, RSP, 8);
+    emit_store(e, field_disp(l, l->ras_sp), RCX);
+    x86_rm(e, X86_STMXCSR, 0, 0, RBP, field_disp(l, l->fp_status));
+    emit_load(e, RSP, field_disp(l, l->host_sp));
+    emit_lea(e, 1, RDI, RBP, -l->env_bias);
+    for (unsigned i = 0; i < 4; i++) {
+        emit_load(e, args[i], field_disp(l, l->helper_args) + (int32_t)i * 8);
+    }
+    x86_rx(e, X86_CALL_rm, 0, 0, RBP, RAX, 3, field_disp(l, l->helper_table));
+    /* The return address still lies below ras_sp: C code ran on the other stack. Returning by it
+     * keeps the host's return predictor in step. */
+    emit_load(e, RSP, field_disp(l, l->ras_sp));
+    emit_lea(e, 1, RSP, RSP, -8);
+    emit_pins(e, l, emit_load);
+    emit_ret(e);
+}
+
+size_t backend_gen_stubs(BackendConfig *cfg, uint8_t *p, size_t cap)
+{
+    const BackendLayout *l = &cfg->layout;
+    if (cap < STUB_BYTES) {
+        return 0;
+    }
+    Emit e = { .ptr = p, .end = p + cap, .base = p };
+    emit_align(&e);
+    cfg->enter = e.ptr;
+    gen_enter(&e, l);
+    emit_align(&e);
+    cfg->leave = e.ptr;
+    gen_leave(&e, l);
+    emit_align(&e);
+    cfg->call_helper = e.ptr;
+    gen_call_helper(&e, l);
+    assert(e.ptr <= p + STUB_BYTES);
+    return (size_t)(e.ptr - p);
+}
+
+/* The field does not cross a 64-byte line, so the store is single to the processors that run it. */
+void backend_patch_jump(uint8_t *patch, const uint8_t *target)
+{
+    int32_t rel = (int32_t)(target - (patch + 4));
+    __atomic_store_n((int32_t *)(void *)patch, rel, __ATOMIC_RELEASE);
+}
+
+static const uint8_t greg_of[16] = {
+    [RAX] = REG_RAX, [RCX] = REG_RCX, [RDX] = REG_RDX, [RBX] = REG_RBX,
+    [RSP] = REG_RSP, [RBP] = REG_RBP, [RSI] = REG_RSI, [RDI] = REG_RDI,
+    [R8] = REG_R8,   [R9] = REG_R9,   [R10] = REG_R10, [R11] = REG_R11,
+    [R12] = REG_R12, [R13] = REG_R13, [R14] = REG_R14, [R15] = REG_R15,
+};
+
+void backend_sync_from_ucontext(const BackendConfig *cfg, void *env, const void *ucontext)
+{
+    const BackendLayout *l = &cfg->layout;
+    const mcontext_t *mc = &((const ucontext_t *)ucontext)->uc_mcontext;
+    char *base = env;
+    for (unsigned i = 0; i < l->npin_int; i++) {
+        memcpy(base + l->pin_int[i], &mc->gregs[greg_of[x86_pin_int[i]]], 8);
+    }
+    for (unsigned i = 0; i < l->npin_fp; i++) {
+        memcpy(base + l->pin_fp[i], &mc->fpregs->_xmm[x86_pin_fp[i] - XMM0], 8);
+    }
+    memcpy(base + l->fp_status, &mc->fpregs->mxcsr, 4);
+}
+
+static void fill2(uint64_t *v, uint64_t x)
+{
+    v[0] = v[1] = x;
+}
+
+/* MXCSR bits 0..5: IE DE ZE OE UE PE. DE has no counterpart in the guest. */
+static unsigned mxcsr_to_fflags(unsigned m)
+{
+    return (m & 1 ? IR_NV : 0) | (m & 4 ? IR_DZ : 0) | (m & 8 ? IR_OF : 0) | (m & 16 ? IR_UF : 0) |
+           (m & 32 ? IR_NX : 0);
+}
+
+void backend_init_consts(BackendConsts *c)
+{
+    fill2(c->sign64, 1ull << 63);
+    fill2(c->abs64, ~(1ull << 63));
+    /* Of a boxed single: the sign is bit 31, the upper half stays ones. */
+    fill2(c->sign32, 1ull << 31);
+    fill2(c->abs32, ~(1ull << 31));
+    fill2(c->box32, 0xffffffff00000000ull);
+    c->box32_low[0] = 0xffffffff00000000ull;
+    c->box32_low[1] = 0;
+    fill2(c->nan64, 0x7ff8000000000000ull);
+    fill2(c->nan32, 0xffffffff7fc00000ull);
+    fill2(c->f64_2p63, 0x43e0000000000000ull);
+    fill2(c->f64_2p32, 0x41f0000000000000ull);
+    fill2(c->f64_m1, 0xbff0000000000000ull);
+    fill2(c->f32_2p63, 0xffffffff5f000000ull);
+    fill2(c->f32_2p32, 0xffffffff4f800000ull);
+    fill2(c->f32_m1, 0xffffffffbf800000ull);
+    for (unsigned m = 0; m < 64; m++) {
+        c->mxcsr_to_fflags[m] = (uint8_t)mxcsr_to_fflags(m);
+        if (!(m & 2)) {
+            c->fflags_to_mxcsr[mxcsr_to_fflags(m)] = (uint8_t)m;
+        }
+    }
+}

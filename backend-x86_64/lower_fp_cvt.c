@@ -1,0 +1,266 @@
+/*
+ * backend-x86_64/lower_fp_cvt.c: emitters of the fp conversions and of moves of bits between the
+ * register files.
+ *
+ * The guest saturates and raises only invalid when the rounded value does not fit; the host gives
+ * the "indefinite" 100..0 and raises invalid. So the indefinite goes to a helper, which makes the
+ * right value and flags, and what the host could answer wrongly (an unsigned kind through a wider
+ * signed conversion) is told apart before anything can raise inexact.
+ *
+ * Source: Intel SDM volume 2 (CVTSD2SI, CVTTSD2SI, ROUNDSD); RISC-V unprivileged manual, 21.7.
+ */
+#include <assert.h>
+
+#include "backend-x86_64/lower_fp.h"
+
+static bool is_unsigned(uint64_t kind)
+{
+    return kind == IR_U32 || kind == IR_U64;
+}
+
+static bool is_32(uint64_t kind)
+{
+    return kind == IR_S32 || kind == IR_U32;
+}
+
+/* ---- fp to fp ---- */
+
+void lower_fcvt_ff(BackendContext *be, const IrOp *op, const Opnd *in, int out)
+{
+    if (is_f64(op)) {
+        /* The rest of the register is of no interest: take it from where no wait is needed. */
+        if (have(be, HOST_AVX) && in[0].kind == OPND_REG) {
+            vex_rro(&be->e, X86_CVTSS2SD, 0, out, in[0].reg, in[0]);
+        } else {
+            fp_get(be, out, in[0]);
+            fp_op2(be, X86_CVTSS2SD, out, opnd_reg(out));
+        }
+    } else {
+        int d = opnd_is_reg(in[0], out) ? ra_temp(be, IR_FP) : out;
+        fp_ones(be, d);
+        if (have(be, HOST_AVX)) {
+            vex_rro(&be->e, X86_CVTSD2SS, 0, out, d, in[0]);
+        } else {
+            x86_ro(&be->e, X86_CVTSD2SS, 0, d, in[0]);
+            emit_movx(&be->e, out, d);
+        }
+    }
+}
+
+/* ---- integer to fp ---- */
+
+/* out = (fp)src, src an integer of 32 or 64 bits; out has been set up. */
+static void cvt_from(BackendContext *be, const IrOp *op, int out, unsigned w, Opnd src)
+{
+    X86Insn i = by_type(op, X86_CVTSI2SS, X86_CVTSI2SD);
+    if (have(be, HOST_AVX)) {
+        vex_rro(&be->e, i, w, out, out, src);
+    } else {
+        x86_ro(&be->e, i, w, out, src);
+    }
+}
+
+/* 2^63 and above: halve, keeping the lost bit as a sticky one so that the rounding is the same, and
+ * double the result, which is exact. */
+static void cold_from_u64(BackendContext *be, ColdStub *s)
+{
+    int t = s->r[0], u = s->r[1];
+    emit_mov(&be->e, 1, t, s->in[0]);
+    emit_mov_rr(&be->e, 0, u, t);
+    emit_shift_i(&be->e, SH_SHR, 1, t, 1);
+    emit_alu(&be->e, ALU_AND, 0, u, opnd_imm(1));
+    emit_alu(&be->e, ALU_OR, 1, t, opnd_reg(u));
+    cvt_from(be, s->op, s->out, 1, opnd_reg(t));
+    fp_op2(be, by_type(s->op, X86_ADDSS, X86_ADDSD), s->out, opnd_reg(s->out));
+    cold_return(be, s);
+}
+
+void lower_fcvt_fi(BackendContext *be, const IrOp *op, const Opnd *in, int out)
+{
+    uint64_t kind = op->k[0];
+    /* The insn merges into its destination: make that a box, or free of the past. */
+    if (is_f64(op)) {
+        fp_zero(be, out);
+    } else {
+        fp_ones(be, out);
+    }
+    switch (kind) {
+    case IR_S32:
+    case IR_S64:
+        cvt_from(be, op, out, kind == IR_S64, in[0]);
+        break;
+    case IR_U32: {
+        int t = ra_temp(be, IR_INT);
+        emit_mov(&be->e, 0, t, in[0]);
+        cvt_from(be, op, out, 1, opnd_reg(t));
+        break;
+    }
+    default: {
+        ColdStub *s = cold_new(be, cold_from_u64, op, in, out);
+        s->r[0] = (int8_t)ra_temp(be, IR_INT);
+        s->r[1] = (int8_t)ra_temp(be, IR_INT);
+        if (in[0].kind == OPND_REG) {
+            emit_alu(&be->e, ALU_CMP, 1, in[0].reg, opnd_imm(0));
+        } else {
+            emit_alu_mi(&be->e, ALU_CMP, 1, RBP, in[0].disp, 0);
+        }
+        cold_jcc(be, X86_S, s);
+        cvt_from(be, op, out, 1, in[0]);
+        cold_back(be, s);
+        break;
+    }
+    }
+}
+
+/* ---- fp to integer ---- */
+
+/* The immediate of roundsd for a rounding mode. */
+enum { ROUND_MXCSR = 4, ROUND_QUIET = 8 };      /* quiet: inexact is not raised */
+
+static unsigned round_imm(uint64_t rm)
+{
+    static const uint8_t imm[] = { [IR_RNE] = 0, [IR_RDN] = 1, [IR_RUP] = 2, [IR_RTZ] = 3 };
+    return rm == IR_ROUND_DYN ? ROUND_MXCSR : imm[rm];
+}
+
+/* d = a rounded to an integral value */
+static void emit_round(BackendContext *be, const IrOp *op, int d, int a, unsigned imm)
+{
+    X86Insn i = by_type(op, X86_ROUNDSS, X86_ROUNDSD);
+    if (have(be, HOST_AVX)) {
+        vex_rrr(&be->e, i, 0, d, a, a);
+    } else {
+        x86_rr(&be->e, i, 0, d, a);
+    }
+    emit_u8(&be->e, imm);
+}
+
+/* out = (int)a. truncate: else by the mode in force */
+static void cvt_to(BackendContext *be, const IrOp *op, int out, unsigned w, int a, bool truncate)
+{
+    X86Insn i = truncate ? by_type(op, X86_CVTTSS2SI, X86_CVTTSD2SI)
+                         : by_type(op, X86_CVTSS2SI, X86_CVTSD2SI);
+    if (have(be, HOST_AVX)) {
+        vex_rrr(&be->e, i, w, out, 0, a);
+    } else {
+        x86_rr(&be->e, i, w, out, a);
+    }
+}
+
+/* To the stub unless low < a < high. Unordered raises invalid, as the op does. */
+static void check_range(BackendContext *be, const IrOp *op, int a, ColdStub *s)
+{
+    X86Insn i = by_type(op, X86_COMISS, X86_COMISD);
+    bool d = is_f64(op), u32 = op->k[0] == IR_U32;
+    fp_comi(be, i, a, d ? FP_CONST(be, f64_m1) : FP_CONST(be, f32_m1));
+    cold_jcc(be, X86_BE, s);
+    if (u32) {
+        fp_comi(be, i, a, d ? FP_CONST(be, f64_2p32) : FP_CONST(be, f32_2p32));
+    } else {
+        fp_comi(be, i, a, d ? FP_CONST(be, f64_2p63) : FP_CONST(be, f32_2p63));
+    }
+    cold_jcc(be, X86_AE, s);
+}
+
+/* The indefinite is the one number of which 1 cannot be subtracted. */
+static void check_indefinite(BackendContext *be, unsigned w, int out, ColdStub *s)
+{
+    emit_alu(&be->e, ALU_CMP, w, out, opnd_imm(1));
+    cold_jcc(be, X86_O, s);
+}
+
+/* Unsigned, rounding otherwise than to zero: the rounded value is made without raising inexact,
+ * converted exactly and looked at; inexact is raised when it proved right. */
+static void to_unsigned_rounded(BackendContext *be, const IrOp *op, int a, int out, ColdStub *s)
+{
+    int r = ra_temp(be, IR_FP);
+    unsigned imm = round_imm(op->k[1]);
+
+    if (op->k[0] == IR_U64) {
+        /* 2^63 and above fit, but not the host's conversion, which would raise invalid. */
+        fp_comi(be, by_type(op, X86_COMISS, X86_COMISD), a,
+                is_f64(op) ? FP_CONST(be, f64_2p63) : FP_CONST(be, f32_2p63));
+        cold_jcc(be, X86_AE, s);
+    }
+    emit_round(be, op, r, a, imm | ROUND_QUIET);
+    cvt_to(be, op, out, 1, r, true);
+    if (op->k[0] == IR_U64) {
+        emit_alu(&be->e, ALU_CMP, 1, out, opnd_imm(0));
+        cold_jcc(be, X86_S, s);
+    } else {
+        int t = ra_temp(be, IR_INT);
+        emit_mov_rr(&be->e, 0, t, out);
+        emit_alu(&be->e, ALU_CMP, 1, t, opnd_reg(out));
+        cold_jcc(be, X86_NE, s);
+    }
+    emit_round(be, op, r, a, imm);
+}
+
+void lower_fcvt_if(BackendContext *be, const IrOp *op, const Opnd *in, int out)
+{
+    uint64_t kind = op->k[0], rm = op->k[1];
+    unsigned w = !is_32(kind);
+    int a = in[0].reg;
+    ColdStub *s = fp_cold_helper(be, be->cfg.helper.fcvt_if_slow, op, in, out);
+    s->in[1] = opnd_imm((int64_t)kind);
+    s->in[2] = opnd_imm((int64_t)rm);
+    s->in[3] = opnd_imm(is_f64(op));
+
+    if (rm == IR_RMM) {
+        cold_jmp(be, s);
+        cold_back(be, s);
+        return;
+    }
+    if (is_unsigned(kind)) {
+        if (rm == IR_RTZ) {
+            check_range(be, op, a, s);
+            cvt_to(be, op, out, 1, a, true);
+        } else {
+            to_unsigned_rounded(be, op, a, out, s);
+        }
+    } else if (rm == IR_RTZ || rm == IR_ROUND_DYN) {
+        cvt_to(be, op, out, w, a, rm == IR_RTZ);
+        check_indefinite(be, w, out, s);
+    } else {
+        int r = ra_temp(be, IR_FP);
+        emit_round(be, op, r, a, round_imm(rm) | ROUND_QUIET);
+        cvt_to(be, op, out, w, r, true);
+        check_indefinite(be, w, out, s);
+        emit_round(be, op, r, a, round_imm(rm));
+    }
+    if (!w) {
+        x86_rr(&be->e, X86_MOVSXD, 1, out, out);
+    }
+    cold_back(be, s);
+}
+
+/* ---- bits ---- */
+
+void lower_fmv_if(BackendContext *be, const IrOp *op, const Opnd *in, int out)
+{
+    bool narrow = op->type == IR_I32;
+    if (in[0].kind == OPND_MEM) {
+        x86_rm(&be->e, narrow ? X86_MOVSXD : X86_MOV_r_rm, 1, out, RBP, in[0].disp);
+        return;
+    }
+    x86_rr(&be->e, X86_MOVD_r_x, !narrow, in[0].reg, out);
+    if (narrow) {
+        x86_rr(&be->e, X86_MOVSXD, 1, out, out);
+    }
+}
+
+void lower_fmv_fi(BackendContext *be, const IrOp *op, const Opnd *in, int out)
+{
+    if (op->type == IR_I32) {
+        if (in[0].kind == OPND_MEM) {
+            x86_rm(&be->e, X86_MOVSS, 0, out, RBP, in[0].disp);
+        } else {
+            x86_rr(&be->e, X86_MOVD_x_r, 0, out, in[0].reg);
+        }
+        fp_op2(be, X86_ORPS, out, FP_CONST(be, box32));
+    } else if (in[0].kind == OPND_MEM) {
+        emit_load(&be->e, out, in[0].disp);
+    } else {
+        x86_rr(&be->e, X86_MOVD_x_r, 1, out, in[0].reg);
+    }
+}

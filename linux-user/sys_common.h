@@ -52,10 +52,11 @@ bool sigmask_read(abi_ulong set, abi_ulong size, uint64_t *mask, abi_long *err);
 void sigmask_begin(uint64_t mask);
 abi_long sigmask_end(abi_long ret);
 
-/* File descriptors that belong to the emulator (sys_file.c). The guest cannot see, close or replace
- * them. fd_own() moves fd out of the guest's way and returns the new number, close-on-exec. */
-int fd_own(int fd);
-void fd_disown(int fd);
+/* File descriptors that belong to the emulator (sys_file.c). The guest can neither close nor replace
+ * them. fd_own() moves *fd out of the guest's way, close-on-exec, and keeps *fd up to date when it has
+ * to move again; *fd must live as long as it is owned. */
+void fd_own(int *fd);
+void fd_disown(int *fd);
 bool fd_is_ours(int fd);
 
 #endif

@@ -1,0 +1,269 @@
+/*
+ * linux-user/sys_file.c: files, paths and descriptors.
+ *
+ * Owns the list of descriptors that belong to the emulator: few, so a scan of a fixed array. Open
+ * flags, fcntl commands and ioctl numbers are asm-generic on both sides and pass unchanged; struct
+ * stat is converted.
+ */
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "linux-user/abi_structs.h"
+#include "linux-user/mmap.h"
+#include "linux-user/proc_self.h"
+#include "linux-user/sys_common.h"
+
+/* --- descriptors of ours ------------------------------------------------------------------------ */
+
+enum { MAX_OWNED = 8 };
+
+static int *_Atomic owned[MAX_OWNED];
+static _Atomic int owned_count;
+
+bool fd_is_ours(int fd)
+{
+    if (G_LIKELY(owned_count == 0) || fd < 0) {
+        return false;
+    }
+    for (unsigned i = 0; i < MAX_OWNED; i++) {
+        const int *p = owned[i];
+        if (p && *p == fd) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Another number for fd, where programs seldom look; -1 when there is none. */
+static int move_away(int fd)
+{
+    struct rlimit rl;
+    int limit = getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < 1024 ? (int)rl.rlim_cur : 1024;
+    int to = fcntl(fd, F_DUPFD_CLOEXEC, limit > 32 ? limit - 16 : 3);
+    return to >= 0 ? to : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+void fd_own(int *fd)
+{
+    int to = move_away(*fd);
+    if (to >= 0) {
+        close(*fd);
+        *fd = to;
+    }
+    for (unsigned i = 0; i < MAX_OWNED; i++) {
+        int *none = NULL;
+        if (atomic_compare_exchange_strong(&owned[i], &none, fd)) {
+            owned_count++;
+            return;
+        }
+    }
+    g_assert_not_reached();
+}
+
+void fd_disown(int *fd)
+{
+    for (unsigned i = 0; i < MAX_OWNED; i++) {
+        int *mine = fd;
+        if (atomic_compare_exchange_strong(&owned[i], &mine, NULL)) {
+            owned_count--;
+            return;
+        }
+    }
+}
+
+/* The guest is about to put a file of its own at number fd: make room. */
+static bool make_room(int fd)
+{
+    for (unsigned i = 0; i < MAX_OWNED; i++) {
+        int *p = owned[i];
+        if (p && *p == fd) {
+            int to = move_away(fd);
+            if (to < 0) {
+                return false;
+            }
+            *p = to;
+        }
+    }
+    return true;
+}
+
+abi_long sys_close(CPUState *cpu, const abi_ulong *a)
+{
+    return fd_is_ours((int)a[0]) ? -EBADF : host_call(__NR_close, a[0], 0, 0, 0, 0, 0);
+}
+
+/* The range without the numbers that are ours: in pieces. */
+abi_long sys_close_range(CPUState *cpu, const abi_ulong *a)
+{
+    unsigned first = (unsigned)a[0], last = (unsigned)a[1];
+    if (owned_count == 0 || first > last) {
+        return host_call(__NR_close_range, a[0], a[1], a[2], 0, 0, 0);
+    }
+    abi_ulong flags = a[2];
+    for (;;) {
+        unsigned stop = last;
+        bool split = false;
+        for (unsigned i = 0; i < MAX_OWNED; i++) {
+            const int *p = owned[i];
+            if (p && (unsigned)*p >= first && (unsigned)*p <= stop) {
+                stop = (unsigned)*p;
+                split = true;
+            }
+        }
+        if (!split) {
+            return host_call(__NR_close_range, first, last, flags, 0, 0, 0);
+        }
+        if (stop > first) {
+            abi_long ret = host_call(__NR_close_range, first, stop - 1, flags, 0, 0, 0);
+            if (ret < 0) {
+                return ret;
+            }
+            flags &= ~2ul;              /* CLOSE_RANGE_UNSHARE: done by the first */
+        }
+        if (stop == last) {
+            return 0;
+        }
+        first = stop + 1;
+    }
+}
+
+abi_long sys_dup(CPUState *cpu, const abi_ulong *a)
+{
+    return fd_is_ours((int)a[0]) ? -EBADF : host_call(__NR_dup, a[0], 0, 0, 0, 0, 0);
+}
+
+abi_long sys_dup3(CPUState *cpu, const abi_ulong *a)
+{
+    if (fd_is_ours((int)a[0]) || (fd_is_ours((int)a[1]) && !make_room((int)a[1]))) {
+        return -EBADF;
+    }
+    return host_call(__NR_dup3, a[0], a[1], a[2], 0, 0, 0);
+}
+
+/* With a guest_base: an argument that may be a number or a pointer. Numbers are never mapped. */
+static abi_ulong maybe_pointer(abi_ulong arg)
+{
+    return guest_base && guest_page_prot(arg) >= 0 ? arg + guest_base : arg;
+}
+
+abi_long sys_fcntl(CPUState *cpu, const abi_ulong *a)
+{
+    if (fd_is_ours((int)a[0])) {
+        return -EBADF;
+    }
+    return safe_syscall(__NR_fcntl, a[0], a[1], maybe_pointer(a[2]), 0, 0, 0);
+}
+
+abi_long sys_ioctl(CPUState *cpu, const abi_ulong *a)
+{
+    return safe_syscall(__NR_ioctl, a[0], a[1], maybe_pointer(a[2]), 0, 0, 0);
+}
+
+/* --- open --------------------------------------------------------------------------------------- */
+
+static bool open_follows(uint64_t flags)
+{
+    return !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+}
+
+/* May block: a FIFO waits for its other end. */
+abi_long sys_openat(CPUState *cpu, const abi_ulong *a)
+{
+    char buf[PATH_MAX];
+    abi_long ret = proc_self_open((int)a[0], a[1], (int)a[2]);
+    if (ret != PROC_NOT_OURS) {
+        return ret;
+    }
+    return safe_syscall(__NR_openat, a[0], path_arg(a[1], open_follows(a[2]), buf), a[2], a[3], 0, 0);
+}
+
+abi_long sys_openat2(CPUState *cpu, const abi_ulong *a)
+{
+    char buf[PATH_MAX];
+    struct open_how how = { 0 };
+    abi_ulong path = shift_arg(a[1]);
+    if (a[3] >= sizeof(how) && guest_read(&how, a[2], sizeof(how)) &&
+        !(how.resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH))) {
+        abi_long ret = how.resolve ? PROC_NOT_OURS : proc_self_open((int)a[0], a[1], (int)how.flags);
+        if (ret != PROC_NOT_OURS) {
+            return ret;
+        }
+        path = path_arg(a[1], open_follows(how.flags), buf);
+    }
+    return safe_syscall(__NR_openat2, a[0], path, shift_arg(a[2]), a[3], 0, 0);
+}
+
+abi_long sys_readlinkat(CPUState *cpu, const abi_ulong *a)
+{
+    char buf[PATH_MAX];
+    if ((int)a[3] > 0 && proc_self_is_exe((int)a[0], a[1])) {
+        size_t len = MIN(strlen(process.exec_path), a[3]);
+        return guest_write(a[2], process.exec_path, len) ? (abi_long)len : -EFAULT;
+    }
+    return host_call(__NR_readlinkat, a[0], path_arg(a[1], false, buf), shift_arg(a[2]), a[3], 0, 0);
+}
+
+/* --- stat --------------------------------------------------------------------------------------- */
+
+static abi_long stat_to_guest(abi_ulong to, const struct stat *st)
+{
+    GuestStat g = {
+        .dev = st->st_dev,
+        .ino = st->st_ino,
+        .mode = st->st_mode,
+        .nlink = (uint32_t)st->st_nlink,
+        .uid = st->st_uid,
+        .gid = st->st_gid,
+        .rdev = st->st_rdev,
+        .size = st->st_size,
+        .blksize = (int32_t)st->st_blksize,
+        .blocks = st->st_blocks,
+        .atime_sec = st->st_atim.tv_sec,
+        .atime_nsec = st->st_atim.tv_nsec,
+        .mtime_sec = st->st_mtim.tv_sec,
+        .mtime_nsec = st->st_mtim.tv_nsec,
+        .ctime_sec = st->st_ctim.tv_sec,
+        .ctime_nsec = st->st_ctim.tv_nsec,
+    };
+    return guest_write(to, &g, sizeof(g)) ? 0 : -EFAULT;
+}
+
+/* The path of a stat call for the host: *dirfd and the result. */
+static abi_ulong stat_path(abi_ulong *dirfd, abi_ulong path, abi_ulong flags, char buf[PATH_MAX])
+{
+    if (!(flags & (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) && proc_self_is_exe((int)*dirfd, path)) {
+        *dirfd = (abi_ulong)AT_FDCWD;
+        return host_arg(path_resolve(process.exec_path, buf, true));
+    }
+    return path_arg_at(path, flags, buf);
+}
+
+abi_long sys_newfstatat(CPUState *cpu, const abi_ulong *a)
+{
+    char buf[PATH_MAX];
+    struct stat st;
+    abi_ulong dirfd = a[0];
+    abi_ulong path = stat_path(&dirfd, a[1], a[3], buf);
+    abi_long ret = host_call(__NR_newfstatat, dirfd, path, host_arg(&st), a[3], 0, 0);
+    return ret < 0 ? ret : stat_to_guest(a[2], &st);
+}
+
+abi_long sys_fstat(CPUState *cpu, const abi_ulong *a)
+{
+    struct stat st;
+    abi_long ret = host_call(__NR_fstat, a[0], host_arg(&st), 0, 0, 0, 0);
+    return ret < 0 ? ret : stat_to_guest(a[1], &st);
+}
+
+abi_long sys_statx(CPUState *cpu, const abi_ulong *a)
+{
+    char buf[PATH_MAX];
+    abi_ulong dirfd = a[0];
+    abi_ulong path = stat_path(&dirfd, a[1], a[2], buf);
+    return host_call(__NR_statx, dirfd, path, a[2], a[3], shift_arg(a[4]), 0);
+}

@@ -1,0 +1,96 @@
+/*
+ * linux-user/sys_mem.c: system calls on the address space. mmap.c does the work; what does not change
+ * the map is forwarded by the table.
+ */
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "linux-user/mmap.h"
+#include "linux-user/sys_common.h"
+
+abi_long sys_mmap(CPUState *cpu, const abi_ulong *a)
+{
+    if (a[5] & 0xfff) {
+        return -EINVAL;
+    }
+    return guest_mmap(a[0], a[1], (int)a[2], (int)a[3], (int)a[4], a[5]);
+}
+
+abi_long sys_munmap(CPUState *cpu, const abi_ulong *a)
+{
+    return guest_munmap(a[0], a[1]);
+}
+
+abi_long sys_mprotect(CPUState *cpu, const abi_ulong *a)
+{
+    return guest_mprotect(a[0], a[1], (int)a[2]);
+}
+
+abi_long sys_mremap(CPUState *cpu, const abi_ulong *a)
+{
+    return guest_mremap(a[0], a[1], a[2], (int)a[3], a[4]);
+}
+
+abi_long sys_madvise(CPUState *cpu, const abi_ulong *a)
+{
+    return guest_madvise(a[0], a[1], (int)a[2]);
+}
+
+abi_long sys_brk(CPUState *cpu, const abi_ulong *a)
+{
+    return guest_brk(a[0]);
+}
+
+abi_long sys_shmat(CPUState *cpu, const abi_ulong *a)
+{
+    return guest_shmat((int)a[0], a[1], (int)a[2]);
+}
+
+abi_long sys_shmdt(CPUState *cpu, const abi_ulong *a)
+{
+    return guest_shmdt(a[0]);
+}
+
+/* Other pages of the same file appear in place: protections stay, the code there does not. */
+abi_long sys_remap_file_pages(CPUState *cpu, const abi_ulong *a)
+{
+    abi_long ret = host_call(__NR_remap_file_pages, shift_arg(a[0]), a[1], a[2], a[3], a[4], 0);
+    if (ret == 0 && a[1]) {
+        tb_invalidate_range(a[0], a[0] + a[1] - 1);
+    }
+    return ret;
+}
+
+typedef struct LockWalk {
+    abi_long nr, arg, ret;
+} LockWalk;
+
+static void lock_range(void *opaque, abi_ulong start, abi_ulong end, int prot, const char *name)
+{
+    LockWalk *w = opaque;
+    if (w->ret == 0 && prot != PROT_NONE) {
+        w->ret = host_call(w->nr, start + guest_base, end - start, (abi_ulong)w->arg, 0, 0, 0);
+    }
+}
+
+/* The guest's ranges only: the host's mlockall() would fault in all address space that the emulator
+ * keeps in reserve. MCL_FUTURE is accepted and not done. */
+abi_long sys_mlockall(CPUState *cpu, const abi_ulong *a)
+{
+    if (a[0] == 0 || (a[0] & ~(abi_ulong)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) ||
+        a[0] == MCL_ONFAULT) {
+        return -EINVAL;
+    }
+    LockWalk w = { .nr = __NR_mlock2, .arg = a[0] & MCL_ONFAULT ? MLOCK_ONFAULT : 0 };
+    if (a[0] & MCL_CURRENT) {
+        guest_map_walk(lock_range, &w);
+    }
+    return w.ret;
+}
+
+abi_long sys_munlockall(CPUState *cpu, const abi_ulong *a)
+{
+    LockWalk w = { .nr = __NR_munlock };
+    guest_map_walk(lock_range, &w);
+    return w.ret;
+}

@@ -74,6 +74,8 @@ static inline void cpu_set_frm(CPURISCVState *env, uint32_t frm)
     env->fp_status = (env->fp_status & ~0x6000u) | (uint32_t)rc[frm & 7] << 13;
 }
 
+enum { RV_TIMEBASE_HZ = 10000000 };     /* of the time csr; /proc, hwprobe and the vDSO agree */
+
 #define FP_STATUS_RESET 0x1f80u     /* all masked, nearest, no flags */
 
 /* TB flags: part of a TB's key besides pc. Bits 0-2: frm. */

@@ -1,5 +1,9 @@
 /*
  * frontend/trans.h: what the trans_*.c files share. Private to frontend/.
+ *
+ * trans_<id>(dc, d) translates one insn: it emits the IR and returns true, or returns false, before
+ * it has emitted anything, when the operands are reserved or the insn is illegal here. It ends the TB
+ * through trans_goto(), trans_exit() or an own way out followed by DISAS_NORETURN.
  */
 #ifndef FRONTEND_TRANS_H
 #define FRONTEND_TRANS_H
@@ -13,11 +17,21 @@
 #undef INSN
 #undef RVC
 
-/* Value of x[r] (the constant 0 for x0); destination for x[r] (a throw-away temp for x0). */
+/* Value of x[r] (the constant 0 for x0); destination for x[r] (a throw-away temp for x0). Take all
+ * sources before the destination: taking it forgets what was known of the old value. */
 IrTemp *trans_get_x(DisasContext *dc, unsigned r);
 IrTemp *trans_dst_x(DisasContext *dc, unsigned r);
 
-/* A new jump slot, or -1 when the TB has no more (the caller ends the TB with goto_ptr). */
+/* x[r] = v, remembered for trans_const_x(). */
+void trans_set_const(DisasContext *dc, unsigned r, uint64_t v);
+/* True, with the value, if x[r] is known at this point of the TB (x0 always is). */
+bool trans_const_x(const DisasContext *dc, unsigned r, uint64_t *v);
+
+/* The pc after the insn being translated. */
+uint64_t trans_next_pc(const DisasContext *dc);
+
+/* n jump slots in a row, the first of them, or -1 when the TB has no more (the caller ends the TB with
+ * goto_ptr). At the start of an insn TB_RESERVED_SLOTS are free. */
 int trans_new_slot(DisasContext *dc, unsigned n);
 
 /* End the TB with a jump to a known pc (goto_tb, or exit through lookup when slots ran out). */
@@ -25,5 +39,11 @@ void trans_goto(DisasContext *dc, uint64_t pc);
 
 /* End the TB with exit_tb(reason) at pc. */
 void trans_exit(DisasContext *dc, CPUException reason, uint64_t pc);
+
+/* Fusion: look at the insn that follows; false if there is none that may belong to this TB.
+ * trans_take() then makes it part of the insn being translated: call it before emitting what only
+ * the second one does. */
+bool trans_peek(DisasContext *dc, DecodedInsn *next);
+void trans_take(DisasContext *dc, const DecodedInsn *next);
 
 #endif

@@ -23,8 +23,11 @@ typedef struct DisasContext {
     uint8_t frm;                /* dynamic rounding mode in force (from tb_flags) */
     uint64_t pc;                /* of the insn being translated */
     unsigned len;               /* its length */
+    DecodedInsn insn;           /* id RV_ILLEGAL: no such insn */
     /* facts tracked within the TB */
     uint32_t boxed;             /* bit i: f[i] is known to be a boxed single */
+    uint32_t const_known;       /* bit i: x[i] is const_val[i] */
+    uint64_t const_val[32];
 } DisasContext;
 
 extern const TranslatorOps riscv_translator_ops;

@@ -24,7 +24,7 @@ typedef struct DisasContextBase {
     uint64_t pc_first;          /* first guest pc of the TB */
     uint64_t pc_next;           /* pc of the insn being translated; after it: of the next */
     DisasJumpType is_jmp;
-    uint32_t num_insns, max_insns;
+    uint32_t num_insns, max_insns;  /* max_insns 0: as many as fit */
     uint32_t nslots;            /* jump slots handed out so far */
     uint32_t tb_flags;          /* part of the TB's key (cpu_tb_flags) */
     uint32_t cflags;            /* CF_* */
@@ -40,20 +40,29 @@ enum {
     CF_OPT = 0x400,             /* run the optimizer */
 };
 
+/* A TB starts no insn TB_MAX_BYTES or more behind its first, so it touches two pages at most. */
 enum { TB_MAX_INSNS = 128, TB_MAX_SLOTS = 14, TB_MAX_BYTES = 2048 };
+
+/* At the start of every insn at least this many slots are free: enough for any way to end a TB. */
+enum { TB_RESERVED_SLOTS = 2 };
 
 typedef struct TranslatorOps {
     void (*init_disas_context)(DisasContextBase *dc);
     void (*tb_start)(DisasContextBase *dc);
+    /* Fetch the insn at pc_next and emit its insn_start. When it cannot be fetched whole:
+     *   not the TB's first: set DISAS_TOO_MANY, emit nothing;
+     *   the first: emit exit_tb(EXCP_FAULT), set DISAS_NORETURN (exec raises the fetch fault);
+     *              pc_next moves past the insn if its length could be seen, else it stays. */
     void (*insn_start)(DisasContextBase *dc);
-    /* Translate one insn at pc_next, emit its insn_start, advance pc_next. When the insn cannot be
-     * fetched and it is not the TB's first, it sets DISAS_TOO_MANY and leaves pc_next; when it is
-     * the first, it emits exit_tb(EXCP_FAULT): exec raises the fetch fault at that pc. */
+    /* Translate the insn that insn_start found, advance pc_next. It may take following insns
+     * with it (fusion): then it emits their insn_start and counts them in num_insns. */
     void (*translate_insn)(DisasContextBase *dc);
     void (*tb_stop)(DisasContextBase *dc);
     void (*disas_log)(const DisasContextBase *dc, FILE *f);
 } TranslatorOps;
 
+/* Translate one TB from dc->pc_first on. The caller has filled ir (reset), pc_first, tb_flags,
+ * cflags, max_insns, fetch and fetch_opaque, and what the frontend's own context asks for. */
 void translator_loop(const TranslatorOps *ops, DisasContextBase *dc);
 
 #endif

@@ -1,0 +1,239 @@
+/*
+ * frontend/translate.c: the RISC-V TranslatorOps, and the services that trans_*.c share.
+ *
+ * A TB is a superblock: one entry, a run of contiguous guest code. Conditional branches leave it by
+ * brcond_tb and translation goes on behind them, until an unconditional jump, an exit, or one of
+ * translator_loop()'s limits.
+ *
+ * Known constants (lui, auipc, li and what addi, slli make of them) are tracked per register from the
+ * TB's start, so that auipc + jalr becomes a direct call. What is known stays known over brcond_tb;
+ * every write goes through trans_dst_x(), which forgets.
+ */
+#include "frontend/translate.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "frontend/helper.h"
+#include "frontend/trans.h"
+
+static bool (*const trans_table[RV_COUNT])(DisasContext *, const DecodedInsn *) = {
+#define INSN(id, ...) [RV_##id] = trans_##id,
+#define RVC(id, ...)
+#include "frontend/insns.def"
+#undef INSN
+#undef RVC
+};
+
+const IrHelper riscv_helpers[] = {
+#define HELPER(name, nargs, has_out, flags) { #name, helper_##name, nargs, has_out, flags },
+#include "frontend/helper.def"
+#undef HELPER
+};
+const unsigned riscv_helper_count = HELPER_COUNT;
+
+static DisasContext *riscv_dc(DisasContextBase *base)
+{
+    _Static_assert(offsetof(DisasContext, base) == 0, "the base comes first");
+    return (DisasContext *)base;
+}
+
+void riscv_translate_init(IrContext *ir, RiscvGlobals *g)
+{
+    static const char *const x_names[32] = {
+        "x0",  "x1",  "x2",  "x3",  "x4",  "x5",  "x6",  "x7",  "x8",  "x9",  "x10",
+        "x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21",
+        "x22", "x23", "x24", "x25", "x26", "x27", "x28", "x29", "x30", "x31",
+    };
+    static const char *const f_names[32] = {
+        "f0",  "f1",  "f2",  "f3",  "f4",  "f5",  "f6",  "f7",  "f8",  "f9",  "f10",
+        "f11", "f12", "f13", "f14", "f15", "f16", "f17", "f18", "f19", "f20", "f21",
+        "f22", "f23", "f24", "f25", "f26", "f27", "f28", "f29", "f30", "f31",
+    };
+    g->x[0] = NULL;
+    for (unsigned i = 1; i < 32; i++) {
+        g->x[i] = ir_global_new(ir, IR_INT, x_names[i],
+                                (int32_t)(offsetof(CPURISCVState, gpr) + 8 * i));
+    }
+    for (unsigned i = 0; i < 32; i++) {
+        g->f[i] = ir_global_new(ir, IR_FP, f_names[i],
+                                (int32_t)(offsetof(CPURISCVState, fpr) + 8 * i));
+    }
+}
+
+/* ---- services for trans_*.c ---- */
+
+IrTemp *trans_get_x(DisasContext *dc, unsigned r)
+{
+    return r ? dc->g->x[r] : ir_const(dc->base.ir, 0);
+}
+
+IrTemp *trans_dst_x(DisasContext *dc, unsigned r)
+{
+    dc->const_known &= ~(UINT32_C(1) << r);
+    return r ? dc->g->x[r] : ir_temp_new(dc->base.ir, IR_INT);
+}
+
+void trans_set_const(DisasContext *dc, unsigned r, uint64_t v)
+{
+    if (r) {
+        ir_gen_mov(dc->base.ir, IR_I64, dc->g->x[r], ir_const(dc->base.ir, v));
+        dc->const_known |= UINT32_C(1) << r;
+        dc->const_val[r] = v;
+    }
+}
+
+bool trans_const_x(const DisasContext *dc, unsigned r, uint64_t *v)
+{
+    *v = r ? dc->const_val[r] : 0;
+    return !r || (dc->const_known >> r & 1);
+}
+
+uint64_t trans_next_pc(const DisasContext *dc)
+{
+    return dc->pc + dc->len;
+}
+
+int trans_new_slot(DisasContext *dc, unsigned n)
+{
+    if (dc->base.nslots + n > TB_MAX_SLOTS) {
+        return -1;
+    }
+    int slot = (int)dc->base.nslots;
+    dc->base.nslots += n;
+    return slot;
+}
+
+void trans_goto(DisasContext *dc, uint64_t pc)
+{
+    int slot = trans_new_slot(dc, 1);
+    if (slot >= 0) {
+        ir_gen_goto_tb(dc->base.ir, IR_I64, (uint64_t)slot, pc);
+    } else {
+        ir_gen_goto_ptr(dc->base.ir, IR_I64, ir_const(dc->base.ir, pc));
+    }
+    dc->base.is_jmp = DISAS_NORETURN;
+}
+
+void trans_exit(DisasContext *dc, CPUException reason, uint64_t pc)
+{
+    ir_gen_exit_tb(dc->base.ir, IR_I64, reason, pc);
+    dc->base.is_jmp = DISAS_NORETURN;
+}
+
+/* ---- fetch ---- */
+
+/* Read and decode the insn at pc. Returns its length if all of it could be read, else 0; then
+ * *wanted is the length of what could not, or 0 when not even that was to be seen. An insn that is
+ * there but means nothing has id RV_ILLEGAL. */
+static unsigned fetch_insn(DisasContext *dc, uint64_t pc, DecodedInsn *d, unsigned *wanted)
+{
+    uint8_t b[4] = { 0 };
+    unsigned len = 2;
+    *wanted = 0;
+    if (dc->base.fetch(dc->base.fetch_opaque, pc, b, 2) < 2) {
+        return 0;
+    }
+    if ((b[0] & 3) == 3) {
+        len = *wanted = 4;
+        if (dc->base.fetch(dc->base.fetch_opaque, pc + 2, b + 2, 2) < 2) {
+            return 0;
+        }
+    }
+    rv_decode(b[0] | b[1] << 8 | b[2] << 16 | (uint32_t)b[3] << 24, dc->exts, d);
+    return len;
+}
+
+bool trans_peek(DisasContext *dc, DecodedInsn *next)
+{
+    unsigned wanted;
+    uint64_t pc = trans_next_pc(dc);
+    return dc->base.num_insns < dc->base.max_insns &&
+           pc - dc->base.pc_first < TB_MAX_BYTES && fetch_insn(dc, pc, next, &wanted) != 0;
+}
+
+void trans_take(DisasContext *dc, const DecodedInsn *next)
+{
+    dc->pc += dc->len;
+    dc->len = next->len;
+    dc->base.num_insns++;
+    ir_gen_insn_start(dc->base.ir, IR_I64, dc->pc, dc->len);
+}
+
+/* ---- TranslatorOps ---- */
+
+static void riscv_init_disas_context(DisasContextBase *base)
+{
+    DisasContext *dc = riscv_dc(base);
+    dc->frm = base->tb_flags & 7;
+}
+
+static void riscv_tb_start(DisasContextBase *base)
+{
+    DisasContext *dc = riscv_dc(base);
+    dc->boxed = 0;
+    dc->const_known = 0;
+}
+
+static void riscv_insn_start(DisasContextBase *base)
+{
+    DisasContext *dc = riscv_dc(base);
+    unsigned wanted;
+    dc->pc = base->pc_next;
+    dc->len = fetch_insn(dc, dc->pc, &dc->insn, &wanted);
+    if (dc->len) {
+        ir_gen_insn_start(base->ir, IR_I64, dc->pc, dc->len);
+    } else if (base->num_insns) {
+        base->is_jmp = DISAS_TOO_MANY;
+    } else {
+        ir_gen_insn_start(base->ir, IR_I64, dc->pc, wanted);
+        trans_exit(dc, EXCP_FAULT, dc->pc);
+        base->pc_next += wanted;
+    }
+}
+
+static void riscv_translate_insn(DisasContextBase *base)
+{
+    DisasContext *dc = riscv_dc(base);
+    const DecodedInsn *d = &dc->insn;
+    if (d->id == RV_ILLEGAL || !trans_table[d->id](dc, d)) {
+        trans_exit(dc, EXCP_ILLEGAL, dc->pc);
+    }
+    base->pc_next = trans_next_pc(dc);
+}
+
+static void riscv_tb_stop(DisasContextBase *base)
+{
+    if (base->is_jmp != DISAS_NORETURN) {
+        trans_goto(riscv_dc(base), base->pc_next);
+    }
+}
+
+static void riscv_disas_log(const DisasContextBase *base, FILE *f)
+{
+    const DisasContext *dc = (const DisasContext *)base;
+    for (uint64_t pc = base->pc_first; pc < base->pc_next;) {
+        DecodedInsn d;
+        char text[96];
+        uint8_t b[4] = { 0 };
+        base->fetch(base->fetch_opaque, pc, b, 2);
+        if ((b[0] & 3) == 3) {
+            base->fetch(base->fetch_opaque, pc + 2, b + 2, 2);
+        }
+        rv_decode(b[0] | b[1] << 8 | b[2] << 16 | (uint32_t)b[3] << 24, dc->exts, &d);
+        rv_disas(&d, pc, text, sizeof(text));
+        fprintf(f, "0x%016" PRIx64 ":  %0*" PRIx32 "%*s  %s\n", pc, d.len * 2, d.word,
+                8 - d.len * 2, "", text);
+        pc += d.len;
+    }
+}
+
+const TranslatorOps riscv_translator_ops = {
+    .init_disas_context = riscv_init_disas_context,
+    .tb_start = riscv_tb_start,
+    .insn_start = riscv_insn_start,
+    .translate_insn = riscv_translate_insn,
+    .tb_stop = riscv_tb_stop,
+    .disas_log = riscv_disas_log,
+};

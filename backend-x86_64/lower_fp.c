@@ -164,10 +164,10 @@ void lower_fma(BackendContext *be, const IrOp *op, const Opnd *in, int out)
         always_helper(be, s);
         return;
     }
-    int a = in[0].reg, b = in[1].reg, c = in[2].reg;
-    Opnd args[IR_MAX_IN] = { in[0], in[1] };
+    int a = in[0].reg, b = in[1].reg;
+    Opnd c = in[2], args[IR_MAX_IN] = { in[0], in[1] };
     /* The single forms are the double's opcodes with W = 0; VEX.W is all that differs. */
-    if (out == c && out != a && out != b) {
+    if (opnd_is_reg(c, out) && out != a && out != b) {
         vex_rrr(&be->e, insns[variant][1], w, out, a, b);
     } else {
         if (out == a || out == b) {
@@ -176,10 +176,10 @@ void lower_fma(BackendContext *be, const IrOp *op, const Opnd *in, int out)
             for (unsigned i = 0; i < 2; i++) {
                 args[i] = opnd_is_reg(in[i], out) ? opnd_reg(keep) : in[i];
             }
-            vex_rrr(&be->e, insns[variant][0], w, out, out == a ? b : a, c);
+            vex_rro(&be->e, insns[variant][0], w, out, out == a ? b : a, c);
         } else {
             emit_movx(&be->e, out, a);
-            vex_rrr(&be->e, insns[variant][0], w, out, b, c);
+            vex_rro(&be->e, insns[variant][0], w, out, b, c);
         }
     }
     ColdStub *s = fp_cold_helper(be, be->cfg.helper.fma_slow, op, args, out);

@@ -1,0 +1,237 @@
+/*
+ * linux-user/sys_misc.c: what the machine says about itself (uname, riscv_hwprobe), resource limits,
+ * and the instruction cache.
+ *
+ * Owns the guest's idea of RLIMIT_AS and RLIMIT_DATA: the emulator's own mappings count against the
+ * host's, so those two are remembered and not set.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "linux-user/hwprobe.h"
+#include "linux-user/sys_common.h"
+
+abi_long sys_uname(CPUState *cpu, const abi_ulong *a)
+{
+    struct utsname u;           /* new_utsname: six fields of 65 bytes on both sides */
+    if (uname(&u) < 0) {
+        return -errno;
+    }
+    memset(u.machine, 0, sizeof(u.machine));
+    strcpy(u.machine, "riscv64");
+    if (user_options.uname_release) {
+        memset(u.release, 0, sizeof(u.release));
+        g_strlcpy(u.release, user_options.uname_release, sizeof(u.release));
+    }
+    return guest_write(a[0], &u, sizeof(u)) ? 0 : -EFAULT;
+}
+
+abi_long sys_riscv_flush_icache(CPUState *cpu, const abi_ulong *a)
+{
+    enum { FLUSH_LOCAL = 1 };
+    if (a[2] & ~(abi_ulong)FLUSH_LOCAL) {
+        return -EINVAL;
+    }
+    /* The kernel ignores the range and flushes all; naming none means all here as well. */
+    if (a[1] > a[0]) {
+        tb_revalidate_range(a[0], a[1] - 1);
+    } else {
+        tb_revalidate_all();
+    }
+    return 0;
+}
+
+/* --- resource limits ---------------------------------------------------------------------------- */
+
+static pthread_mutex_t limits_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+    bool set;
+    struct rlimit limit;
+} kept[RLIMIT_NLIMITS];         /* limits_lock; only RLIMIT_AS and RLIMIT_DATA are used */
+
+static bool is_kept(abi_ulong resource)
+{
+    return resource == RLIMIT_AS || resource == RLIMIT_DATA;
+}
+
+/* As prlimit64() on ourselves. */
+static abi_long kept_limit(unsigned resource, const struct rlimit *new, struct rlimit *old)
+{
+    struct rlimit now;
+    abi_long ret = 0;
+    pthread_mutex_lock(&limits_lock);
+    if (kept[resource].set) {
+        now = kept[resource].limit;
+    } else {
+        getrlimit(resource, &now);
+    }
+    if (new && new->rlim_cur > new->rlim_max) {
+        ret = -EINVAL;
+    } else if (new && new->rlim_max > now.rlim_max && geteuid() != 0) {
+        ret = -EPERM;
+    } else if (new) {
+        kept[resource].set = true;
+        kept[resource].limit = *new;
+    }
+    pthread_mutex_unlock(&limits_lock);
+    *old = now;
+    return ret;
+}
+
+static abi_long prlimit_kept(unsigned resource, abi_ulong new_addr, abi_ulong old_addr)
+{
+    struct rlimit new, old;
+    if (new_addr && !guest_read(&new, new_addr, sizeof(new))) {
+        return -EFAULT;
+    }
+    abi_long ret = kept_limit(resource, new_addr ? &new : NULL, &old);
+    if (ret == 0 && old_addr && !guest_write(old_addr, &old, sizeof(old))) {
+        return -EFAULT;
+    }
+    return ret;
+}
+
+abi_long sys_prlimit64(CPUState *cpu, const abi_ulong *a)
+{
+    pid_t pid = (pid_t)a[0];
+    if (is_kept(a[1]) && (pid == 0 || pid == getpid())) {
+        return prlimit_kept((unsigned)a[1], a[2], a[3]);
+    }
+    return host_call(__NR_prlimit64, a[0], a[1], shift_arg(a[2]), shift_arg(a[3]), 0, 0);
+}
+
+abi_long sys_getrlimit(CPUState *cpu, const abi_ulong *a)
+{
+    if (is_kept(a[0])) {
+        return a[1] ? prlimit_kept((unsigned)a[0], 0, a[1]) : -EFAULT;
+    }
+    return host_call(__NR_getrlimit, a[0], shift_arg(a[1]), 0, 0, 0, 0);
+}
+
+abi_long sys_setrlimit(CPUState *cpu, const abi_ulong *a)
+{
+    if (is_kept(a[0])) {
+        return a[1] ? prlimit_kept((unsigned)a[0], a[1], 0) : -EFAULT;
+    }
+    return host_call(__NR_setrlimit, a[0], shift_arg(a[1]), 0, 0, 0, 0);
+}
+
+/* --- riscv_hwprobe ------------------------------------------------------------------------------ */
+
+typedef struct HwprobePair {
+    int64_t key;
+    uint64_t value;
+} HwprobePair;
+
+enum { CPUMASK_BYTES = 1024, WHICH_CPUS = 1 };
+
+/* The CPUs of the host that are on line, as a mask. */
+static void online_cpus(uint8_t mask[CPUMASK_BYTES])
+{
+    long n = MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
+    memset(mask, 0, CPUMASK_BYTES);
+    for (long i = 0; i < MIN(n, CPUMASK_BYTES * 8); i++) {
+        mask[i / 8] |= (uint8_t)(1 << i % 8);
+    }
+}
+
+static bool mask_empty(const uint8_t mask[CPUMASK_BYTES])
+{
+    for (size_t i = 0; i < CPUMASK_BYTES; i++) {
+        if (mask[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The guest's mask, reduced to CPUs on line; an empty one means all when `none_is_all`. */
+static abi_long read_cpus(abi_ulong addr, abi_ulong size, bool none_is_all,
+                          uint8_t mask[CPUMASK_BYTES])
+{
+    uint8_t online[CPUMASK_BYTES];
+    online_cpus(online);
+    memset(mask, 0, CPUMASK_BYTES);
+    if (!guest_read(mask, addr, size)) {
+        return -EFAULT;
+    }
+    if (none_is_all && mask_empty(mask)) {
+        memcpy(mask, online, CPUMASK_BYTES);
+    }
+    for (size_t i = 0; i < CPUMASK_BYTES; i++) {
+        mask[i] &= online[i];
+    }
+    return 0;
+}
+
+static abi_long hwprobe_values(abi_ulong pairs, abi_ulong count, abi_ulong size, abi_ulong cpus)
+{
+    uint8_t mask[CPUMASK_BYTES];
+    if (size || cpus) {
+        abi_long ret = read_cpus(cpus, MIN(size, CPUMASK_BYTES), false, mask);
+        if (ret < 0) {
+            return ret;
+        }
+        if (mask_empty(mask)) {
+            return -EINVAL;
+        }
+    }
+    for (; count; count--, pairs += sizeof(HwprobePair)) {
+        HwprobePair p;
+        if (!guest_read(&p.key, pairs, sizeof(p.key))) {
+            return -EFAULT;
+        }
+        if (!hwprobe_value(p.key, &p.value)) {
+            p = (HwprobePair){ .key = -1 };
+        }
+        if (!guest_write(pairs, &p, sizeof(p))) {
+            return -EFAULT;
+        }
+    }
+    return 0;
+}
+
+/* Which CPUs have all these values: all CPUs are the same here, so all or none. */
+static abi_long hwprobe_cpus(abi_ulong pairs, abi_ulong count, abi_ulong size, abi_ulong cpus)
+{
+    uint8_t mask[CPUMASK_BYTES];
+    if (!size || !cpus) {
+        return -EINVAL;
+    }
+    size = MIN(size, CPUMASK_BYTES);
+    abi_long ret = read_cpus(cpus, size, true, mask);
+    if (ret < 0) {
+        return ret;
+    }
+    for (; count; count--, pairs += sizeof(HwprobePair)) {
+        HwprobePair p;
+        if (!guest_read(&p, pairs, sizeof(p))) {
+            return -EFAULT;
+        }
+        uint64_t ours;
+        bool known = hwprobe_value(p.key, &ours);
+        if (!known) {
+            p = (HwprobePair){ .key = -1 };
+            if (!guest_write(pairs, &p, sizeof(p))) {
+                return -EFAULT;
+            }
+        }
+        if (!known || (hwprobe_is_bitmask(p.key) ? (ours & p.value) != p.value : ours != p.value)) {
+            memset(mask, 0, CPUMASK_BYTES);
+        }
+    }
+    return guest_write(cpus, mask, size) ? 0 : -EFAULT;
+}
+
+abi_long sys_riscv_hwprobe(CPUState *cpu, const abi_ulong *a)
+{
+    if (a[4] == 0) {
+        return hwprobe_values(a[0], a[1], a[2], a[3]);
+    }
+    return a[4] == WHICH_CPUS ? hwprobe_cpus(a[0], a[1], a[2], a[3]) : -EINVAL;
+}

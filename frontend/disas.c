@@ -12,14 +12,15 @@
 
 #include "frontend/decode.h"
 
-static const char *const format_ops[] = {
-#define FORMAT(id, ops, ...) ops,
+/* OPS_R is "dst", and so on. */
+#define FORMAT(id, ops, ...) static const char OPS_##id[] __attribute__((unused)) = ops;
 #include "frontend/formats.def"
 #undef FORMAT
-};
 
-static const char *const insn_name[RV_COUNT] = {
-#define INSN(id, name, ...) [RV_##id] = name,
+static const struct {
+    const char *name, *ops;
+} insn_text[RV_COUNT] = {
+#define INSN(id, name, format, ...) [RV_##id] = { name, OPS_##format },
 #define RVC(id, ...)
 #include "frontend/insns.def"
 #undef INSN
@@ -215,8 +216,8 @@ size_t rv_disas(const DecodedInsn *d, uint64_t pc, char *buf, size_t size)
         put(&t, d->len == 2 ? ".2byte 0x%04x" : ".4byte 0x%08x", d->word);
         return t.len;
     }
-    const char *ops = format_ops[rv_row(d->row)->format];
-    const char *name = alias(d, insn_name[d->id], &ops);
+    const char *ops = insn_text[d->id].ops;
+    const char *name = alias(d, insn_text[d->id].name, &ops);
     put(&t, "%s", name);
     put_suffix(&t, d, ops);
     for (const char *p = ops; *p; p++) {

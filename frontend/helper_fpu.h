@@ -4,7 +4,7 @@
 #ifndef FRONTEND_HELPER_FPU_H
 #define FRONTEND_HELPER_FPU_H
 
-#include "ir/ir.h"
+#include "frontend/helper.h"
 
 /* Operation of helper frmm (its a3), or-ed with FRMM_F64 for doubles. It computes with ties away
  * from zero. The fused ones are in the order of SoftFma and of the IR ops. */
@@ -18,9 +18,5 @@ typedef enum FrmmOp {
 
 enum { FMA_SLOW_F64 = 4 };      /* a3 of fma_slow: SoftFma | this */
 enum { FMINMAX_MAX = 1, FMINMAX_F64 = 2 };      /* a3 of fminmax_slow */
-
-#define HELPER(name, ...) IrHelperFn helper_##name;
-#include "frontend/helper.def"
-#undef HELPER
 
 #endif

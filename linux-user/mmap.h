@@ -21,6 +21,9 @@ abi_long guest_brk(abi_ulong brk);
 abi_long guest_shmat(int id, abi_ulong addr, int flags);
 abi_long guest_shmdt(abi_ulong addr);
 
+/* Record what the loader mapped itself (stack, vDSO) without a host call. */
+void guest_map_add(abi_ulong start, abi_ulong end, int prot, const char *name);
+
 /* The guest's protection of the page at addr: PROT_* bits, or -1 when it is not mapped. */
 int guest_page_prot(abi_ulong addr);
 /* True when [addr, addr+len) overlaps something mapped for the guest. */

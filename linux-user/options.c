@@ -1,0 +1,451 @@
+/*
+ * linux-user/options.c: options.def as functions, parser and help text.
+ *
+ * Nothing is allocated unless -E or -U change the environment: start-up is part of every run.
+ */
+#include "linux-user/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "exec/cpu_exec.h"
+#include "exec/log.h"
+#include "linux-user/loader.h"
+#include "linux-user/task.h"
+
+enum { DEFAULT_CODE_BUFFER = 256 << 20 };
+
+UserOptions user_options = { .ld_prefix = "", .cpu_model = "max", .optimize = true };
+
+typedef struct Parse {
+    CommandLine *cl;
+    GError **err;
+    const char *name;               /* option or variable, for messages */
+    bool is_env;
+    bool env_copied;                /* cl->envp is ours */
+} Parse;
+
+typedef bool SetFn(Parse *p, const char *arg);
+
+typedef enum OptionId {
+#define OPTION(id, ...) OPT_##id,
+#define ALIAS(flag, env, id)
+#include "linux-user/options.def"
+#undef OPTION
+#undef ALIAS
+} OptionId;
+
+#define OPTION(id, ...) static bool set_##id(Parse *p, const char *arg);
+#define ALIAS(flag, env, id)
+#include "linux-user/options.def"
+#undef OPTION
+#undef ALIAS
+
+typedef struct OptionRow {
+    const char *flag, *env, *arg, *help;
+    SetFn *set;
+} OptionRow;
+
+static const OptionRow option_rows[] = {
+#define OPTION(id, flag, env, arg, help) { flag, env, arg, help, set_##id },
+#define ALIAS(flag, env, id)
+#include "linux-user/options.def"
+#undef OPTION
+#undef ALIAS
+};
+
+static const struct {
+    const char *flag, *env;
+    OptionId id;
+} alias_rows[] = {
+#define OPTION(...)
+#define ALIAS(flag, env, id) { flag, env, OPT_##id },
+#include "linux-user/options.def"
+#undef OPTION
+#undef ALIAS
+};
+
+static bool fail(Parse *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static bool fail(Parse *p, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    g_set_error(p->err, RIVET_LOAD_ERROR, 1, "%s%s: %s", p->is_env ? "" : "-", p->name, text);
+    g_free(text);
+    return false;
+}
+
+bool options_parse_size(const char *text, uint64_t unit, uint64_t *size)
+{
+    char *end;
+    errno = 0;
+    uint64_t n = strtoull(text, &end, 0);
+    if (errno || end == text || strchr(text, '-')) {
+        return false;
+    }
+    if (*end) {
+        static const char suffixes[] = "kmgt";
+        const char *s = strchr(suffixes, g_ascii_tolower(*end));
+        if (!s || end[1]) {
+            return false;
+        }
+        unit = (uint64_t)1 << 10 * (s - suffixes + 1);
+    }
+    return !__builtin_mul_overflow(n, unit, size);
+}
+
+static bool set_help(Parse *p, const char *arg)
+{
+    p->cl->action = OPTIONS_HELP;
+    return true;
+}
+
+static bool set_version(Parse *p, const char *arg)
+{
+    p->cl->action = OPTIONS_VERSION;
+    return true;
+}
+
+static bool set_ld_prefix(Parse *p, const char *arg)
+{
+    user_options.ld_prefix = arg;
+    return true;
+}
+
+/* Where variable `name` of n bytes is in the environment, or its end. */
+static char **find_env(char **envp, const char *name, size_t n)
+{
+    while (*envp && !(strncmp(*envp, name, n) == 0 && (*envp)[n] == '=')) {
+        envp++;
+    }
+    return envp;
+}
+
+/* Our own copy of the environment, with room for `more` variables. */
+static void copy_env(Parse *p, size_t more)
+{
+    size_t n = g_strv_length(p->cl->envp);
+    char **copy = g_new(char *, n + more + 1);
+    memcpy(copy, p->cl->envp, (n + 1) * sizeof(char *));
+    if (p->env_copied) {
+        g_free(p->cl->envp);
+    }
+    p->cl->envp = copy;
+    p->env_copied = true;
+}
+
+static bool set_set_env(Parse *p, const char *arg)
+{
+    char **words = g_strsplit(arg, ",", -1);
+    copy_env(p, g_strv_length(words));
+    for (char **w = words; *w; w++) {
+        const char *eq = strchr(*w, '=');
+        if (!eq || eq == *w) {
+            bool r = fail(p, "'%s' is not variable=value", *w);
+            g_strfreev(words);
+            return r;
+        }
+        char **at = find_env(p->cl->envp, *w, (size_t)(eq - *w));
+        if (!*at) {
+            at[1] = NULL;
+        }
+        *at = *w;                       /* stays allocated: it is the guest's environment now */
+    }
+    g_free(words);
+    return true;
+}
+
+static bool set_unset_env(Parse *p, const char *arg)
+{
+    copy_env(p, 0);
+    char **words = g_strsplit(arg, ",", -1);
+    for (char **w = words; *w; w++) {
+        for (char **at; *(at = find_env(p->cl->envp, *w, strlen(*w)));) {
+            for (; *at; at++) {
+                at[0] = at[1];
+            }
+        }
+    }
+    g_strfreev(words);
+    return true;
+}
+
+static bool set_argv0(Parse *p, const char *arg)
+{
+    user_options.argv0 = arg;
+    return true;
+}
+
+static bool set_cpu(Parse *p, const char *arg)
+{
+    user_options.cpu_model = arg;       /* looked up once, at the end */
+    return true;
+}
+
+static bool set_stack(Parse *p, const char *arg)
+{
+    if (!options_parse_size(arg, 1, &user_options.stack_size) || !user_options.stack_size) {
+        return fail(p, "'%s' is not a size", arg);
+    }
+    return true;
+}
+
+static bool set_uname(Parse *p, const char *arg)
+{
+    user_options.uname_release = arg;
+    return true;
+}
+
+static bool set_base(Parse *p, const char *arg)
+{
+    if (!options_parse_size(arg, 1, &p->cl->guest_base) || p->cl->guest_base & 4095 ||
+        p->cl->guest_base >> 46) {
+        return fail(p, "'%s' is not a page-aligned address below 2^46", arg);
+    }
+    p->cl->has_guest_base = true;
+    return true;
+}
+
+static bool set_reserved(Parse *p, const char *arg)
+{
+    return true;
+}
+
+static bool set_page_size(Parse *p, const char *arg)
+{
+    return true;
+}
+
+static bool set_strace(Parse *p, const char *arg)
+{
+    user_options.strace = true;
+    log_mask |= LOG_STRACE;
+    return true;
+}
+
+static bool set_log(Parse *p, const char *arg)
+{
+    if (strcmp(arg, "help") == 0 || strcmp(arg, "?") == 0) {
+        p->cl->action = OPTIONS_LOG_HELP;
+        return true;
+    }
+    char *word = NULL;
+    if (!log_parse(arg, &word)) {
+        fail(p, "unknown item '%s'; -d help lists them", word);
+        g_free(word);
+        return false;
+    }
+    user_options.strace |= (log_mask & LOG_STRACE) != 0;
+    exec_options.no_chain |= (log_mask & LOG_NOCHAIN) != 0;
+    return true;
+}
+
+static bool set_log_file(Parse *p, const char *arg)
+{
+    char *why = NULL;
+    if (!log_set_file(arg, &why)) {
+        fail(p, "%s", why);
+        g_free(why);
+        return false;
+    }
+    return true;
+}
+
+static bool set_dfilter(Parse *p, const char *arg)
+{
+    char *why = NULL;
+    if (!log_parse_filter(arg, &why)) {
+        fail(p, "%s", why);
+        g_free(why);
+        return false;
+    }
+    return true;
+}
+
+static bool set_one_insn(Parse *p, const char *arg)
+{
+    user_options.one_insn_per_tb = exec_options.one_insn_per_tb = true;
+    return true;
+}
+
+static bool set_tier(Parse *p, const char *arg)
+{
+    bool interp = strcmp(arg, "interp") == 0, opt = strcmp(arg, "opt") == 0;
+    if (!interp && !opt && strcmp(arg, "quick") != 0) {
+        return fail(p, "'%s' is none of interp, quick, opt", arg);
+    }
+    exec_options.interp = interp;
+    user_options.optimize = exec_options.optimize = opt;
+    return true;
+}
+
+static bool set_tb_size(Parse *p, const char *arg)
+{
+    uint64_t size;
+    if (!options_parse_size(arg, 1 << 20, &size) || !size || size > (uint64_t)1 << 31) {
+        return fail(p, "'%s' is not a size up to 2G", arg);
+    }
+    exec_options.code_buffer_size = size;
+    return true;
+}
+
+static bool set_seed(Parse *p, const char *arg)
+{
+    char *end;
+    exec_options.seed = strtoull(arg, &end, 0);
+    if (end == arg || *end) {
+        return fail(p, "'%s' is not a number", arg);
+    }
+    return true;
+}
+
+static bool set_perf_map(Parse *p, const char *arg)
+{
+    exec_options.perf_map = true;
+    return true;
+}
+
+static bool set_features(Parse *p, const char *arg)
+{
+    if (!backend_parse_features(arg, &exec_options.host_features)) {
+        return fail(p, "'%s' has an unknown feature", arg);
+    }
+    return true;
+}
+
+static bool set_regalloc(Parse *p, const char *arg)
+{
+    exec_options.random_regalloc = true;
+    return true;
+}
+
+static const OptionRow *find_row(const char *name, bool env)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(option_rows) && *name; i++) {
+        if (strcmp(env ? option_rows[i].env : option_rows[i].flag, name) == 0) {
+            return &option_rows[i];
+        }
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(alias_rows) && *name; i++) {
+        if (strcmp(env ? alias_rows[i].env : alias_rows[i].flag, name) == 0) {
+            return &option_rows[alias_rows[i].id];
+        }
+    }
+    return NULL;
+}
+
+/* Apply the variables that begin with prefix. */
+static bool parse_env(Parse *p, char **envp, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    p->is_env = true;
+    for (; *envp; envp++) {
+        if (strncmp(*envp, prefix, n) != 0) {
+            continue;
+        }
+        const char *eq = strchr(*envp, '=');
+        char name[32];
+        size_t len = eq ? (size_t)(eq - *envp) : 0;
+        if (len <= n || len >= sizeof(name)) {
+            continue;
+        }
+        memcpy(name, *envp, len);
+        name[len] = '\0';
+        p->name = name;
+        const OptionRow *row = find_row(name + n, true);
+        if (!row || (!row->arg && strcmp(eq + 1, "0") == 0)) {
+            continue;                   /* not ours, or switched off */
+        }
+        if (!row->set(p, eq + 1)) {
+            return false;
+        }
+    }
+    p->is_env = false;
+    return true;
+}
+
+/* The options of argv from *at on; *at is then the program. */
+static bool parse_flags(Parse *p, int argc, char **argv, int *at)
+{
+    int i = *at;
+    for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            i++;
+            break;
+        }
+        p->name = argv[i] + (argv[i][1] == '-' ? 2 : 1);
+        const OptionRow *row = find_row(p->name, false);
+        if (!row) {
+            g_set_error(p->err, RIVET_LOAD_ERROR, 1, "unknown option '%s'; -h lists them", argv[i]);
+            return false;
+        }
+        if (row->arg && i + 1 >= argc) {
+            return fail(p, "needs an argument: %s", row->arg);
+        }
+        if (!row->set(p, row->arg ? argv[++i] : NULL)) {
+            return false;
+        }
+        if (p->cl->action != OPTIONS_RUN) {
+            break;
+        }
+    }
+    *at = i;
+    return true;
+}
+
+bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt, CommandLine *cl,
+                   GError **err)
+{
+    Parse p = { .cl = cl, .err = err };
+    *cl = (CommandLine){ .envp = envp };
+    exec_options.host_features = backend_host_features();
+    exec_options.optimize = true;
+    exec_options.code_buffer_size = DEFAULT_CODE_BUFFER;
+    if (!binfmt->secure && (!parse_env(&p, envp, "QEMU_") || !parse_env(&p, envp, "RIVET_"))) {
+        return false;
+    }
+    int at = 1;
+    if (!binfmt->no_options && !parse_flags(&p, argc, argv, &at)) {
+        return false;
+    }
+    if (cl->action != OPTIONS_RUN) {
+        return true;
+    }
+    char *why = NULL;
+    if (!rv_cpu_model(user_options.cpu_model, &exec_options.exts, &why)) {
+        g_set_error(err, RIVET_LOAD_ERROR, 1, "-cpu: %s", why);
+        g_free(why);
+        return false;
+    }
+    if (at >= argc) {
+        g_set_error(err, RIVET_LOAD_ERROR, 1, "no program given; -h lists the options");
+        return false;
+    }
+    cl->program = argv[at];
+    if (binfmt->argv0_given && at + 1 < argc) {
+        at++;
+    } else if (user_options.argv0) {
+        argv[at] = (char *)user_options.argv0;
+    }
+    cl->argc = argc - at;
+    cl->argv = argv + at;
+    return true;
+}
+
+void options_help(FILE *f)
+{
+    fputs("usage: rivet [option...] program [argument...]\n"
+          "Run a RISC-V Linux program on this machine.\n\n"
+          "Options, and the environment variables (RIVET_x, or else QEMU_x) that do the same:\n", f);
+    for (size_t i = 0; i < G_N_ELEMENTS(option_rows); i++) {
+        const OptionRow *r = &option_rows[i];
+        char *left = g_strdup_printf("%s%s%s%s", *r->flag ? "-" : "", r->flag,
+                                     r->arg && *r->flag ? " " : "", r->arg ? r->arg : "");
+        fprintf(f, "  %-20s %-17s %s\n", left, r->env, r->help);
+        g_free(left);
+    }
+}

@@ -1,0 +1,43 @@
+/*
+ * linux-user/options.h: the command line and its environment variables.
+ *
+ * One row an option in options.def. Options end at the first word that is none; then come the program
+ * and its arguments. The environment (RIVET_x, or else QEMU_x) counts first, the command line wins.
+ */
+#ifndef LINUX_USER_OPTIONS_H
+#define LINUX_USER_OPTIONS_H
+
+#include <stdio.h>
+
+#include <glib.h>
+
+#include "linux-user/guest_ptr.h"
+
+typedef enum OptionsAction { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_LOG_HELP } OptionsAction;
+
+/* What is asked for, besides user_options, exec_options and the log, which are set directly. */
+typedef struct CommandLine {
+    OptionsAction action;
+    const char *program;            /* as given; NULL unless action is OPTIONS_RUN */
+    int argc;                       /* the guest's */
+    char **argv;                    /* its last part shares the host's argv; NULL at the end */
+    char **envp;                    /* environ itself unless -E or -U change it */
+    bool has_guest_base;            /* -B */
+    uint64_t guest_base;
+} CommandLine;
+
+/* How the kernel's binfmt_misc started us, if it did (flags O or C, and P). */
+typedef struct BinfmtInfo {
+    bool no_options;                /* argv[1] is the program */
+    bool argv0_given;               /* argv[2] is its argv[0] */
+    bool secure;                    /* AT_SECURE: our environment variables do not count */
+} BinfmtInfo;
+
+bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt, CommandLine *cl,
+                   GError **err);
+void options_help(FILE *f);
+
+/* "8M", "64k", "0x1000": a size in bytes, bare numbers times unit. False when it is none. */
+bool options_parse_size(const char *text, uint64_t unit, uint64_t *size);
+
+#endif

@@ -36,7 +36,7 @@ void sigmask_begin(uint64_t mask)
 abi_long sigmask_end(abi_long ret)
 {
     Task *task = current_task;
-    if (ret != -ERESTARTSYS_) {
+    if (ret != -ERESTARTSYS_ && ret != -EINTR) {
         task->sigmask = task->saved_sigmask;
         task->restore_sigmask = false;
     }

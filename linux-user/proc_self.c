@@ -1,0 +1,512 @@
+/*
+ * linux-user/proc_self.c: the files of /proc that must show the guest.
+ *
+ * One row a name in proc_files[]. Their text is made when they are opened, and given as a read-only
+ * memfd; so a descriptor that is kept open does not follow later changes (the kernel's would).
+ */
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "linux-user/mmap.h"
+#include "linux-user/proc_self.h"
+#include "linux-user/sys_common.h"
+
+/* --- maps and smaps ----------------------------------------------------------------------------- */
+
+typedef struct Range {
+    abi_ulong start, end;
+    int prot;
+    const char *name;
+} Range;
+
+static void collect_range(void *opaque, abi_ulong start, abi_ulong end, int prot, const char *name)
+{
+    Range r = { start, end, prot, name };
+    g_array_append_val((GArray *)opaque, r);
+}
+
+static GArray *guest_ranges(void)
+{
+    GArray *ranges = g_array_new(FALSE, FALSE, sizeof(Range));
+    guest_map_walk(collect_range, ranges);
+    return ranges;
+}
+
+/* One line of the host's maps, and the same for the guest. */
+typedef struct MapLine {
+    abi_ulong start, end, offset, inode;
+    char perms[5];
+    unsigned major, minor;
+    char *name;                 /* to the end of the line, or "" */
+} MapLine;
+
+static bool parse_map_line(char *line, MapLine *m)
+{
+    int used = 0;
+    if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu%n", &m->start, &m->end, m->perms, &m->offset,
+               &m->major, &m->minor, &m->inode, &used) != 7) {
+        return false;
+    }
+    m->name = line + used + strspn(line + used, " ");
+    return true;
+}
+
+/* The part of host line `m` that lies in the guest's range, as the guest sees it. */
+static bool clip(const MapLine *m, const Range *r, MapLine *out)
+{
+    abi_ulong start = MAX(m->start, r->start + guest_base), end = MIN(m->end, r->end + guest_base);
+    if (start >= end) {
+        return false;
+    }
+    *out = *m;
+    out->start = start - guest_base;
+    out->end = end - guest_base;
+    out->perms[0] = r->prot & PROT_READ ? 'r' : '-';
+    out->perms[1] = r->prot & PROT_WRITE ? 'w' : '-';
+    out->perms[2] = r->prot & PROT_EXEC ? 'x' : '-';
+    if (m->inode) {
+        out->offset += start - m->start;
+    }
+    if (r->name[0]) {
+        out->name = (char *)r->name;
+        out->offset = out->inode = 0;
+        out->major = out->minor = 0;
+    }
+    return true;
+}
+
+static bool joins(const MapLine *a, const MapLine *b)
+{
+    return a->end == b->start && !strcmp(a->perms, b->perms) && a->inode == b->inode &&
+           a->major == b->major && a->minor == b->minor && !strcmp(a->name, b->name) &&
+           (!a->inode || a->offset + (a->end - a->start) == b->offset);
+}
+
+enum { NAME_COLUMN = 73 };
+
+static void print_map_line(GString *out, const MapLine *m)
+{
+    size_t begin = out->len;
+    g_string_append_printf(out, "%08lx-%08lx %s %08lx %02x:%02x %lu ", m->start, m->end, m->perms,
+                           m->offset, m->major, m->minor, m->inode);
+    if (m->name[0]) {
+        while (out->len - begin < NAME_COLUMN) {
+            g_string_append_c(out, ' ');
+        }
+        g_string_append(out, m->name);
+    }
+    g_string_append_c(out, '\n');
+}
+
+/* A file of /proc in full (g_free), "" when it cannot be read. */
+static char *host_text(const char *path)
+{
+    char *text = NULL;
+    return g_file_get_contents(path, &text, NULL, NULL) ? text : g_strdup("");
+}
+
+GString *proc_self_maps(void)
+{
+    GArray *ranges = guest_ranges();
+    char *text = host_text("/proc/self/maps");
+    char **lines = g_strsplit(text, "\n", -1);
+    GString *out = g_string_new(NULL);
+    MapLine last = { .name = NULL };
+    unsigned r = 0;
+    for (char **l = lines; *l; l++) {
+        MapLine m, piece;
+        if (!parse_map_line(*l, &m)) {
+            continue;
+        }
+        /* both lists ascend: ranges that end below this line are done with */
+        while (r < ranges->len && g_array_index(ranges, Range, r).end + guest_base <= m.start) {
+            r++;
+        }
+        for (unsigned i = r; i < ranges->len; i++) {
+            const Range *range = &g_array_index(ranges, Range, i);
+            if (range->start + guest_base >= m.end) {
+                break;
+            }
+            if (!clip(&m, range, &piece)) {
+                continue;
+            }
+            if (last.name && joins(&last, &piece)) {
+                last.end = piece.end;
+                continue;
+            }
+            if (last.name) {
+                print_map_line(out, &last);
+            }
+            last = piece;
+        }
+    }
+    if (last.name) {
+        print_map_line(out, &last);
+    }
+    g_strfreev(lines);
+    g_free(text);
+    g_array_free(ranges, TRUE);
+    return out;
+}
+
+/* Each guest piece of a host mapping gets the host's numbers for the whole mapping, but its own size. */
+static GString *make_smaps(void)
+{
+    GArray *ranges = guest_ranges();
+    char *text = host_text("/proc/self/smaps");
+    char **lines = g_strsplit(text, "\n", -1);
+    GString *out = g_string_new(NULL);
+    for (char **l = lines; *l;) {
+        MapLine m, piece;
+        if (!parse_map_line(*l, &m)) {
+            l++;
+            continue;
+        }
+        char **details = ++l, **next = l;
+        MapLine other;
+        while (*next && !parse_map_line(*next, &other)) {
+            next++;
+        }
+        for (unsigned i = 0; i < ranges->len; i++) {
+            if (!clip(&m, &g_array_index(ranges, Range, i), &piece)) {
+                continue;
+            }
+            print_map_line(out, &piece);
+            for (char **d = details; d < next && **d; d++) {
+                if (g_str_has_prefix(*d, "Size:")) {
+                    g_string_append_printf(out, "Size:           %8lu kB\n",
+                                           (piece.end - piece.start) / 1024);
+                } else {
+                    g_string_append_printf(out, "%s\n", *d);
+                }
+            }
+        }
+        l = next;
+    }
+    g_strfreev(lines);
+    g_free(text);
+    g_array_free(ranges, TRUE);
+    return out;
+}
+
+/* --- the rest ----------------------------------------------------------------------------------- */
+
+/* Guest memory [start, end) as it is now; what cannot be read ends it. */
+static GString *guest_bytes(abi_ulong start, abi_ulong end)
+{
+    enum { CHUNK = 4096 };
+    GString *out = g_string_new(NULL);
+    char buf[CHUNK];
+    while (start < end) {
+        size_t n = MIN(end - start, CHUNK - (start & (CHUNK - 1)));
+        if (!guest_read(buf, start, n)) {
+            break;
+        }
+        g_string_append_len(out, buf, (gssize)n);
+        start += n;
+    }
+    return out;
+}
+
+static GString *make_cmdline(const char *dir)
+{
+    return guest_bytes(process.arg_start, process.arg_end);
+}
+
+static GString *make_environ(const char *dir)
+{
+    return guest_bytes(process.env_start, process.env_end);
+}
+
+static GString *make_auxv(const char *dir)
+{
+    return guest_bytes(process.auxv, process.auxv + process.auxv_size);
+}
+
+static GString *make_maps(const char *dir)
+{
+    return proc_self_maps();
+}
+
+static GString *make_smaps_file(const char *dir)
+{
+    return make_smaps();
+}
+
+/* The host's line with the fields about addresses replaced (proc(5), fields count from 1). */
+static GString *make_stat(const char *dir)
+{
+    char *path = g_strdup_printf("%s/stat", dir);
+    char *text = host_text(path);
+    g_free(path);
+    GString *out = g_string_new(NULL);
+    char *comm_end = strrchr(text, ')');
+    if (!comm_end) {
+        g_free(text);
+        return out;
+    }
+    struct { unsigned field; abi_ulong value; } const ours[] = {
+        { 26, process.start_code }, { 27, process.end_code },   { 28, process.start_stack },
+        { 45, process.start_data }, { 46, process.end_data },   { 47, process.start_brk },
+        { 48, process.arg_start },  { 49, process.arg_end },    { 50, process.env_start },
+        { 51, process.env_end },
+    };
+    g_string_append_len(out, text, comm_end + 1 - text);
+    char **fields = g_strsplit(g_strchomp(comm_end + 1), " ", -1);
+    /* fields[0] is the empty string before field 3 */
+    for (unsigned i = 1; fields[0] && fields[i]; i++) {
+        bool done = false;
+        for (unsigned k = 0; k < G_N_ELEMENTS(ours) && !done; k++) {
+            if (ours[k].field == i + 2) {
+                g_string_append_printf(out, " %lu", ours[k].value);
+                done = true;
+            }
+        }
+        if (!done) {
+            g_string_append_printf(out, " %s", fields[i]);
+        }
+    }
+    g_string_append_c(out, '\n');
+    g_strfreev(fields);
+    g_free(text);
+    return out;
+}
+
+static GString *make_cpuinfo(const char *dir)
+{
+    GString *out = g_string_new(NULL);
+    char *isa = rv_isa_string(exec_options.exts);
+    long n = MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
+    for (long i = 0; i < n; i++) {
+        g_string_append_printf(out,
+                               "processor\t: %ld\n"
+                               "hart\t\t: %ld\n"
+                               "isa\t\t: %s\n"
+                               "mmu\t\t: sv48\n"
+                               "mvendorid\t: 0x0\n"
+                               "marchid\t\t: 0x0\n"
+                               "mimpid\t\t: 0x0\n"
+                               "hart isa\t: %s\n\n",
+                               i, i, isa, isa);
+    }
+    g_free(isa);
+    return out;
+}
+
+static GString *make_arch(const char *dir)
+{
+    return g_string_new("riscv64\n");
+}
+
+static GString *make_osrelease(const char *dir)
+{
+    if (!user_options.uname_release) {
+        return NULL;
+    }
+    GString *out = g_string_new(user_options.uname_release);
+    return g_string_append_c(out, '\n');
+}
+
+/* --- which file it is --------------------------------------------------------------------------- */
+
+typedef enum ProcWhere {
+    PROC_TASK,                  /* /proc/<our pid>[/task/<any>] */
+    PROC_ROOT,                  /* /proc */
+    PROC_KERNEL,                /* /proc/sys/kernel */
+} ProcWhere;
+
+typedef struct ProcFile {
+    const char *name;
+    ProcWhere where;
+    GString *(*make)(const char *dir);      /* NULL result: the host's file will do */
+} ProcFile;
+
+static const ProcFile proc_files[] = {
+    { "exe", PROC_TASK, NULL },             /* first: a link, see proc_self_is_exe() */
+    { "maps", PROC_TASK, make_maps },
+    { "smaps", PROC_TASK, make_smaps_file },
+    { "cmdline", PROC_TASK, make_cmdline },
+    { "environ", PROC_TASK, make_environ },
+    { "auxv", PROC_TASK, make_auxv },
+    { "stat", PROC_TASK, make_stat },
+    { "cpuinfo", PROC_ROOT, make_cpuinfo },
+    { "arch", PROC_KERNEL, make_arch },
+    { "osrelease", PROC_KERNEL, make_osrelease },
+};
+#define EXE_FILE (&proc_files[0])
+
+enum { LONGEST_NAME = 9 };
+
+/* The row of the path's last component, by name alone. */
+static const ProcFile *file_named(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    for (unsigned i = 0; i < G_N_ELEMENTS(proc_files); i++) {
+        if (!strcmp(name, proc_files[i].name)) {
+            return &proc_files[i];
+        }
+    }
+    return NULL;
+}
+
+/* The same for a guest path, of which only the end is read: nearly all paths stop here. */
+static const ProcFile *guest_file_named(abi_ulong path)
+{
+    char tail[LONGEST_NAME + 2] = "";
+    abi_long len = path ? guest_strnlen(path, PATH_MAX) : -1;
+    if (len <= 0 || len >= PATH_MAX) {
+        return NULL;
+    }
+    size_t n = MIN((size_t)len, sizeof(tail) - 1);
+    if (!guest_read(tail, path + (abi_ulong)len - n, n)) {
+        return NULL;
+    }
+    /* a longer name than any of ours has no slash in its tail */
+    if ((size_t)len > n && !strchr(tail, '/')) {
+        return NULL;
+    }
+    return file_named(tail);
+}
+
+/* "<mount>/<pid>[/task/<tid>]" is of this process, asked of the mount itself: its numbers may be those
+ * of another pid namespace. */
+static bool is_our_task(char *dir)
+{
+    char link[PATH_MAX + 16], self[32];
+    char *task = strstr(dir, "/task/");
+    if (task) {
+        *task = 0;
+    }
+    char *slash = strrchr(dir, '/');
+    if (!slash || strspn(slash + 1, "0123456789") != strlen(slash + 1)) {
+        return false;
+    }
+    snprintf(link, sizeof(link), "%.*s/self", (int)(slash - dir), dir);
+    ssize_t n = readlink(link, self, sizeof(self) - 1);
+    bool ours = n > 0 && (size_t)n == strlen(slash + 1) && !memcmp(self, slash + 1, (size_t)n);
+    if (task) {
+        *task = '/';
+    }
+    return ours;
+}
+
+/* Where fd (O_PATH) lies on a proc mount: its directory in dir, true when it is `file`. */
+static bool fd_is_file(int fd, const ProcFile *file, char dir[PATH_MAX])
+{
+    struct statfs fs;
+    char link[32];
+    if (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC) {
+        return false;
+    }
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, dir, PATH_MAX - 1);
+    if (n <= 0) {
+        return false;
+    }
+    dir[n] = 0;
+    char *slash = strrchr(dir, '/');
+    if (!slash || slash == dir || strcmp(slash + 1, file->name) != 0) {
+        return false;
+    }
+    *slash = 0;
+    switch (file->where) {
+    case PROC_ROOT:
+        return strchr(dir + 1, '/') == NULL || g_str_has_suffix(dir, "/proc");
+    case PROC_KERNEL:
+        return g_str_has_suffix(dir, "/sys/kernel");
+    case PROC_TASK:
+        return is_our_task(dir);
+    }
+    return false;
+}
+
+static bool path_is_file(int dirfd, abi_ulong host_path, const ProcFile *file, char dir[PATH_MAX])
+{
+    abi_long fd = host_call(__NR_openat, (abi_ulong)dirfd, host_path, O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                            0, 0, 0);
+    if (fd < 0) {
+        return false;
+    }
+    bool is = fd_is_file((int)fd, file, dir);
+    close((int)fd);
+    return is;
+}
+
+bool proc_self_is_exe(int dirfd, abi_ulong path)
+{
+    char buf[PATH_MAX];
+    char first;
+    if (!path || !guest_read(&first, path, 1)) {
+        return false;
+    }
+    if (!first) {
+        return dirfd >= 0 && fd_is_file(dirfd, EXE_FILE, buf);
+    }
+    return guest_file_named(path) == EXE_FILE && path_is_file(dirfd, shift_arg(path), EXE_FILE, buf);
+}
+
+bool proc_self_path_is_exe(int dirfd, const char *path)
+{
+    char buf[PATH_MAX];
+    return file_named(path) == EXE_FILE && path_is_file(dirfd, host_arg(path), EXE_FILE, buf);
+}
+
+/* A descriptor on which `text` is read, opened as `flags` say. */
+static abi_long text_fd(const char *name, const GString *text, int flags)
+{
+    char link[32];
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    for (size_t done = 0; done < text->len;) {
+        ssize_t n = write(fd, text->str + done, text->len - done);
+        if (n <= 0) {
+            close(fd);
+            return -ENOMEM;
+        }
+        done += (size_t)n;
+    }
+    /* once more through /proc: read-only, at offset 0, with the flags asked for */
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    int ro = open(link, flags & (O_CLOEXEC | O_NONBLOCK));
+    abi_long ret = ro < 0 ? -errno : ro;
+    close(fd);
+    return ret;
+}
+
+static abi_long open_exe(int flags)
+{
+    char buf[PATH_MAX];
+    const char *path = path_resolve(process.exec_path, buf, true);
+    return safe_syscall(__NR_openat, (abi_ulong)AT_FDCWD, host_arg(path), (abi_ulong)flags, 0, 0, 0);
+}
+
+abi_long proc_self_open(int dirfd, abi_ulong path, int flags)
+{
+    char dir[PATH_MAX];
+    const ProcFile *file = guest_file_named(path);
+    if (!file || !path_is_file(dirfd, shift_arg(path), file, dir)) {
+        return PROC_NOT_OURS;
+    }
+    if (file == EXE_FILE) {
+        return flags & O_NOFOLLOW ? PROC_NOT_OURS : open_exe(flags);
+    }
+    if (flags & (O_PATH | O_DIRECTORY | O_ACCMODE)) {
+        return PROC_NOT_OURS;
+    }
+    GString *text = file->make(dir);
+    if (!text) {
+        return PROC_NOT_OURS;
+    }
+    abi_long fd = text_fd(file->name, text, flags);
+    g_string_free(text, TRUE);
+    return fd;
+}

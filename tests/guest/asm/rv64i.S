@@ -74,7 +74,7 @@ begin
     check zero, 1
 3:  la a1, 3b
     sub a0, a1, a0
-    li a2, 12
+    li a2, 64
     bltu a0, a2, 4f
     check zero, 1
 4:  li a0, -1

@@ -40,12 +40,21 @@ static const struct {
 const char *const program_classes[] = { "int", "m", "a", "zb", "f", "d", "c", "mem", "branch",
                                         "all", NULL };
 
-/* Operand letters of each format, see formats.def. */
-static const char *const format_operands[] = {
+/* Operand letters of a row, see formats.def; a compressed insn has those of what it stands for. */
+static const char *row_operands(const RvRow *row)
+{
+    static const char *const of_format[] = {
 #define FORMAT(id, operands, rd, rs1, rs2, imm, valid) operands,
 #include "frontend/formats.def"
 #undef FORMAT
-};
+    };
+    for (unsigned r = 0; row->len == 2 && r < rv_row_count(); r++) {
+        if (rv_row(r)->id == row->id && rv_row(r)->len == 4) {
+            return of_format[rv_row(r)->format];
+        }
+    }
+    return of_format[row->format];
+}
 
 /* An insn of a unit; when target is not 0 it leads to the start of that many units further on. */
 typedef struct Piece {
@@ -158,7 +167,7 @@ static uint32_t favour(Gen *g, const RvRow *row, uint32_t word)
         unsigned lo;
     } field[] = { { "dD", 7 }, { "sSm", 15 }, { "tT", 20 }, { "Q", 27 } };
     for (unsigned i = 0; i < 4; i++) {
-        if (strpbrk(format_operands[row->format], field[i].letters) && below(g, 4) != 0) {
+        if (strpbrk(row_operands(row), field[i].letters) && below(g, 4) != 0) {
             word &= ~(31u << field[i].lo);
             word |= (uint32_t)g->pool[below(g, 8)] << field[i].lo;
         }
@@ -170,7 +179,7 @@ static uint32_t favour(Gen *g, const RvRow *row, uint32_t word)
 static bool random_insn(Gen *g, unsigned r, DecodedInsn *d)
 {
     const RvRow *row = rv_row(r);
-    const char *ops = format_operands[row->format];
+    const char *ops = row_operands(row);
     bool rounds = (row->ext == RV_EXT_F || row->ext == RV_EXT_D) && (row->mask >> 12 & 7) == 0 &&
                   row->len == 4;
 

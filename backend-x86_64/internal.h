@@ -30,6 +30,7 @@ struct ColdStub {
     Opnd in[IR_MAX_IN];         /* copy of the op's inputs */
     uint32_t live;              /* scratch registers (1 << reg) that hold something alive */
     int8_t out, nfrom;
+    bool harmless;              /* cannot fault and calls nothing: needs no unwind row */
     int8_t r[4];                /* free for the emitter */
     uint64_t k[2];              /* free for the emitter */
 };
@@ -48,6 +49,7 @@ struct BackendContext {
     const uint8_t *tb_header;
     BackendResult *res;
     uint64_t pc;                /* of the current guest insn */
+    const IrOp *op;             /* being lowered, NULL in cold stubs */
     bool overflow;              /* buffer or a table is full */
 
     /* allocator (regalloc.c) */
@@ -93,6 +95,7 @@ static inline bool have(const BackendContext *be, uint32_t features)
 
 /* codegen.c: cold stubs */
 ColdStub *cold_new(BackendContext *be, ColdFn *fn, const IrOp *op, const Opnd *in, int out);
+void cold_from(ColdStub *s, uint8_t *rel32);           /* a jump to it was emitted elsewhere */
 void cold_jcc(BackendContext *be, X86Cond cc, ColdStub *s);
 void cold_jmp(BackendContext *be, ColdStub *s);
 void cold_back(BackendContext *be, ColdStub *s);        /* the stub comes back to here */
@@ -113,6 +116,14 @@ void emit_helper_arg(BackendContext *be, unsigned i, Opnd o, int tmp);
 
 /* lower.c: IrCond -> condition code after cmp */
 extern const uint8_t x86_cond[IR_COND_COUNT];
+/* Compare in[0] with in[1] at op's width; returns the condition code that stands for cond. tmp: an
+ * int register that may be clobbered, needed if both are in memory (cmp_needs_temp), else NOREG. */
+X86Cond emit_cmp(BackendContext *be, const IrOp *op, IrCond cond, const Opnd *in, int tmp);
+bool cmp_needs_temp(const Opnd *in);
+
+/* lower_exit.c: leave for the loop: rax, edx, jmp. env->pc is stored already. */
+void emit_leave(BackendContext *be, uint32_t why);
+LowerFn lower_shift_cl;
 
 /* Emitters, by name in lower.def: LowerFn prototypes. */
 #define LOWER(name, fn, out, in0, in1, in2, in3, clobber, itemps, xtemps) LowerFn fn;

@@ -1,0 +1,304 @@
+/*
+ * backend-x86_64/lower_exit.c: the ways out of a TB.
+ *
+ * Direct: a patchable jmp, jcc or call, whose rel32 first goes to the slot's stub. The stub of slot n
+ *     stub:   mov edx, n
+ *     body:   env->pc = the slot's pc;  lea rax, [tb header];  jmp leave
+ * is entered at `body` by polls, with edx = BACKEND_EXIT_POLL.
+ *
+ * Indirect: the jump cache is probed inline, entry (pc & mask << 1) * 8; a miss leaves with rax = 0.
+ *
+ * Calls push the guest return address, then `call`: so [rsp] is the landing pad and [rsp + 8] the
+ * guest address for which it is right. Also an unchained or missed call leaves the two there: the
+ * loop runs the callee, whose ret_ptr then finds them. A poll before a call leaves without them,
+ * and that one return will miss, which costs a jump cache probe.
+ *
+ * Every TB entry and exit has rsp 16-aligned: the two pushes make 16 bytes.
+ */
+#include <assert.h>
+
+#include "backend-x86_64/internal.h"
+
+enum { LANDING_DROP = 8 };
+
+static void store_pc(BackendContext *be, uint64_t pc)
+{
+    emit_store_imm(&be->e, env_disp(be, be->cfg.layout.pc), pc, RAX);
+}
+
+static void emit_header_and_leave(BackendContext *be)
+{
+    x86_rip(&be->e, X86_LEA, 1, RAX, be->tb_header);
+    emit_jmp_to(&be->e, be->cfg.leave);
+}
+
+void emit_leave(BackendContext *be, uint32_t why)
+{
+    emit_mov_ri(&be->e, RDX, why);
+    emit_header_and_leave(be);
+}
+
+static void emit_leave_lookup(BackendContext *be)
+{
+    emit_zero(&be->e, RAX);
+    emit_mov_ri(&be->e, RDX, BACKEND_EXIT_LOOKUP);
+    emit_jmp_to(&be->e, be->cfg.leave);
+}
+
+/* ---- slots ---- */
+
+static void cold_slot_stub(BackendContext *be, ColdStub *s)
+{
+    unsigned slot = (unsigned)s->k[0];
+    be->res->slots[slot].stub = emit_pos(&be->e);
+    emit_mov_ri(&be->e, RDX, BACKEND_EXIT_SLOT | slot);
+    be->slot_stub_body[slot] = be->e.ptr;
+    store_pc(be, s->k[1]);
+    emit_header_and_leave(be);
+}
+
+/* The rel32 that e->ptr stands behind is the jump of the slot. */
+static ColdStub *use_slot(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
+{
+    uint8_t *field = be->e.ptr - 4;
+    assert(slot < be->res->nslots && ((uintptr_t)field & 63) <= 60);
+    be->res->slots[slot].patch = (uint32_t)(field - be->e.base);
+    be->res->slots[slot].pc = pc;
+    ColdStub *s = cold_new(be, cold_slot_stub, op, NULL, NOREG);
+    s->harmless = true;
+    s->k[0] = slot;
+    s->k[1] = pc;
+    cold_from(s, field);
+    return s;
+}
+
+/* How many nops to put in front so that a rel32 at p does not cross a 64-byte line. */
+static unsigned line_pad(const uint8_t *p)
+{
+    unsigned at = (uintptr_t)p & 63;
+    return at > 60 ? 64 - at : 0;
+}
+
+static void emit_slot_jmp(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
+{
+    emit_nops(&be->e, line_pad(be->e.ptr + 1));
+    emit_jmp32(&be->e);
+    use_slot(be, op, slot, pc);
+}
+
+/* ---- polls ---- */
+
+static void emit_poll_test(BackendContext *be)
+{
+    emit_alu_mi(&be->e, ALU_CMP, 0, RBP, env_disp(be, be->cfg.layout.exit_request), 0);
+}
+
+static void cold_poll_slot(BackendContext *be, ColdStub *s)
+{
+    emit_mov_ri(&be->e, RDX, BACKEND_EXIT_POLL);
+    emit_jmp_to(&be->e, be->slot_stub_body[s->k[0]]);
+}
+
+/* A poll for a jump that goes backward. The stub is queued by finish_poll(), after the slot's. */
+static uint8_t *emit_backward_poll(BackendContext *be, uint64_t pc)
+{
+    if (pc > be->pc) {
+        return NULL;
+    }
+    emit_poll_test(be);
+    return emit_jcc32(&be->e, X86_NE);
+}
+
+static ColdStub *finish_poll(BackendContext *be, const IrOp *op, const Opnd *in, ColdFn *fn,
+                             uint8_t *field, uint64_t slot)
+{
+    if (!field) {
+        return NULL;
+    }
+    ColdStub *s = cold_new(be, fn, op, in, NOREG);
+    s->harmless = true;
+    s->k[0] = slot;
+    cold_from(s, field);
+    return s;
+}
+
+/* ---- direct exits ---- */
+
+void lower_goto_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
+{
+    uint8_t *poll = emit_backward_poll(be, op->k[1]);
+    emit_slot_jmp(be, op, op->k[0], op->k[1]);
+    finish_poll(be, op, in, cold_poll_slot, poll, op->k[0]);
+}
+
+/* Asked to leave: decide the branch here; only when it is taken, the loop is left. */
+static void cold_poll_brcond(BackendContext *be, ColdStub *s)
+{
+    X86Cond cc = emit_cmp(be, s->op, (IrCond)s->op->k[0], s->in, s->r[0]);
+    emit_jcc_to(&be->e, (X86Cond)(cc ^ 1), s->back);
+    cold_poll_slot(be, s);
+}
+
+void lower_brcond_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
+{
+    Emit *e = &be->e;
+    int tmp = cmp_needs_temp(in) ? ra_temp(be, IR_INT) : NOREG;
+    uint8_t *poll = emit_backward_poll(be, op->k[2]);
+    uint8_t *start = e->ptr;
+    X86Cond cc = emit_cmp(be, op, (IrCond)op->k[0], in, tmp);
+    unsigned pad = line_pad(e->ptr + 2);
+    if (pad) {      /* in front of the compare, which fuses with the jump */
+        size_t n = (size_t)(e->ptr - start);
+        memmove(start + pad, start, n);
+        e->ptr = start;
+        emit_nops(e, pad);
+        e->ptr += n;
+    }
+    emit_jcc32(e, cc);
+    use_slot(be, op, op->k[1], op->k[2]);
+    ColdStub *s = finish_poll(be, op, in, cold_poll_brcond, poll, op->k[1]);
+    if (s) {
+        s->r[0] = (int8_t)tmp;
+        cold_back(be, s);
+    }
+}
+
+static void emit_push_return(BackendContext *be, uint64_t pc, int tmp)
+{
+    if (fits_s32((int64_t)pc)) {
+        emit_u8(&be->e, 0x68);
+        emit_u32(&be->e, (uint32_t)pc);
+    } else {
+        emit_mov_ri(&be->e, tmp, pc);
+        emit_push_r(&be->e, tmp);
+    }
+}
+
+static void emit_landing_pad(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
+{
+    emit_lea(&be->e, 1, RSP, RSP, LANDING_DROP);
+    emit_slot_jmp(be, op, slot, pc);
+}
+
+void lower_call_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
+{
+    Emit *e = &be->e;
+    uint64_t slot = op->k[0], pc = op->k[1], ret = op->k[2];
+    uint8_t *poll = emit_backward_poll(be, pc);
+    emit_push_return(be, ret, RAX);
+    emit_nops(e, line_pad(e->ptr + 1));
+    emit_u8(e, 0xe8);
+    emit_u32(e, 0);
+    use_slot(be, op, slot, pc);
+    emit_landing_pad(be, op, slot + 1, ret);
+    finish_poll(be, op, in, cold_poll_slot, poll, slot);
+}
+
+void lower_exit_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
+{
+    store_pc(be, op->k[1]);
+    emit_leave(be, BACKEND_EXIT_REASON | (uint32_t)op->k[0]);
+}
+
+/* ---- indirect exits ---- */
+
+/* The cache entry's words are [rbp + tmp * 8 + probe_disp() (+ 8)]. */
+static int32_t probe_disp(const BackendContext *be)
+{
+    return env_disp(be, be->cfg.layout.jump_cache);
+}
+
+/* Flags: equal if the entry for the target pc is there. */
+static void emit_probe(BackendContext *be, int target, int tmp)
+{
+    Emit *e = &be->e;
+    emit_mov_rr(e, 0, tmp, target);
+    emit_alu(e, ALU_AND, 0, tmp, opnd_imm(((1 << be->cfg.layout.jump_cache_bits) - 1) << 1));
+    x86_rx(e, X86_CMP_rm_r, 1, target, RBP, tmp, 3, probe_disp(be));
+}
+
+static void emit_through_entry(BackendContext *be, X86Insn jmp_or_call, int tmp)
+{
+    x86_rx(&be->e, jmp_or_call, 0, 0, RBP, tmp, 3, probe_disp(be) + 8);
+}
+_Static_assert(sizeof(JumpCacheEntry) == 16 && offsetof(JumpCacheEntry, code) == 8,
+               "the probe scales a pc of which bit 0 is not used by 8");
+
+static void store_target(BackendContext *be, int target)
+{
+    emit_store(&be->e, env_disp(be, be->cfg.layout.pc), target);
+}
+
+static void cold_poll_ptr(BackendContext *be, ColdStub *s)
+{
+    store_target(be, s->r[0]);
+    emit_leave(be, BACKEND_EXIT_POLL);
+}
+
+static void cold_miss(BackendContext *be, ColdStub *s)
+{
+    store_target(be, s->r[0]);
+    if (s->aux) {       /* a call: the landing pad belongs on the return stack */
+        x86_rip(&be->e, X86_LEA, 1, RAX, s->aux);
+        emit_push_r(&be->e, RAX);
+    }
+    emit_leave_lookup(be);
+}
+
+static ColdStub *cold_ptr(BackendContext *be, ColdFn *fn, const IrOp *op, int target)
+{
+    ColdStub *s = cold_new(be, fn, op, NULL, NOREG);
+    s->r[0] = (int8_t)target;
+    s->harmless = true;
+    return s;
+}
+
+void lower_goto_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
+{
+    int target = in[0].reg, tmp = ra_temp(be, IR_INT);
+    emit_poll_test(be);
+    cold_jcc(be, X86_NE, cold_ptr(be, cold_poll_ptr, op, target));
+    emit_probe(be, target, tmp);
+    cold_jcc(be, X86_NE, cold_ptr(be, cold_miss, op, target));
+    emit_through_entry(be, X86_JMP_rm, tmp);
+}
+
+void lower_call_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
+{
+    int target = in[0].reg, tmp = ra_temp(be, IR_INT);
+    emit_poll_test(be);
+    cold_jcc(be, X86_NE, cold_ptr(be, cold_poll_ptr, op, target));
+    emit_push_return(be, op->k[1], tmp);
+    emit_probe(be, target, tmp);
+    ColdStub *miss = cold_ptr(be, cold_miss, op, target);
+    cold_jcc(be, X86_NE, miss);
+    emit_through_entry(be, X86_CALL_rm, tmp);
+    miss->aux = be->e.ptr;
+    emit_landing_pad(be, op, op->k[0], op->k[1]);
+}
+
+/* The prediction did not hold: as goto_ptr, all in the stub. */
+static void cold_ret(BackendContext *be, ColdStub *s)
+{
+    Emit *e = &be->e;
+    int target = s->r[0], tmp = s->r[1];
+    emit_poll_test(be);
+    uint8_t *poll = emit_jcc8(e, X86_NE);
+    emit_probe(be, target, tmp);
+    uint8_t *miss = emit_jcc8(e, X86_NE);
+    emit_through_entry(be, X86_JMP_rm, tmp);
+    emit_here8(e, miss);
+    cold_miss(be, s);
+    emit_here8(e, poll);
+    cold_poll_ptr(be, s);
+}
+
+void lower_ret_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
+{
+    int target = in[0].reg;
+    ColdStub *s = cold_ptr(be, cold_ret, op, target);
+    s->r[1] = (int8_t)ra_temp(be, IR_INT);
+    x86_rm(&be->e, X86_CMP_rm_r, 1, target, RSP, 8);
+    cold_jcc(be, X86_NE, s);
+    emit_u8(&be->e, 0xc3);
+}

@@ -54,7 +54,8 @@ static bool explain(const Program *p, const char *ref_file, const char *got_file
             exit(2);
         }
     }
-    for (unsigned k = 0; k < p->nblocks; k++) {
+    bool found = false;
+    for (unsigned k = 0; k < p->nblocks && !found; k++) {
         gsize at = k * sizeof(Dump);
         const Block *b = &p->blocks[k];
         bool missing = at + sizeof(Dump) > len[0] || at + sizeof(Dump) > len[1];
@@ -87,9 +88,11 @@ static bool explain(const Program *p, const char *ref_file, const char *got_file
         }
         printf("  fcsr %02llx\n", (unsigned long long)b->init.fcsr);
         list_body(b);
-        return true;
+        found = true;
     }
-    return false;
+    g_free(data[0]);
+    g_free(data[1]);
+    return found;
 }
 
 int main(int argc, char **argv)

@@ -365,7 +365,9 @@ START_TEST(test_arith_rmm)
             mismatch(arith[row].name, false, IR_RMM, a, b, 0, got, got_flags, want, flags);
         }
     }
-    ck_assert_msg(ties > 0 || op == FRMM_FSQRT, "no tie met in %s", arith[row].name);
+    /* roots have no ties, quotients only among the subnormals */
+    bool rare = op == FRMM_FSQRT || op == FRMM_FDIV;
+    ck_assert_msg(ties > 0 || rare, "no tie met in %s", arith[row].name);
 }
 END_TEST
 

@@ -44,13 +44,14 @@ enum {
     BUCKET_C = BUCKET_FP + 128,
     BUCKET_COUNT = BUCKET_C + 32,
     OP_FP = 0x53,
-    MAX_FILED = 2048,           /* rows are filed once per bucket they reach into */
+    MAX_FILED = 512,            /* rows are filed once per bucket they reach into */
 };
 
 typedef struct Filed {
     uint32_t mask, match;
     uint64_t need;              /* extensions, all of them */
-    uint16_t row;
+    uint16_t row, id;
+    uint8_t format;
 } Filed;
 
 static RvRow rows[ROW_COUNT];
@@ -68,24 +69,15 @@ static unsigned bucket_of(uint32_t w)
     return (w >> 2 & 31) * 8 + (w >> 12 & 7);
 }
 
-/* The bits that choose a bucket, and whether a row with this mask and match can land in it. */
-static bool row_reaches(const RvRow *r, unsigned bucket)
+/* The buckets a row reaches are *n in a row, from the one returned on: the bits that choose a bucket
+ * are fixed in every row, but for funct3, which may be free. */
+static unsigned row_buckets(const RvRow *r, unsigned *n)
 {
-    uint32_t bits, value;
-    if (bucket >= BUCKET_C) {
-        bits = 0xe003;
-        value = (bucket - BUCKET_C) >> 2 << 13 | ((bucket - BUCKET_C) & 3);
-        if (r->len != 2) {
-            return false;
-        }
-    } else if (bucket >= BUCKET_FP) {
-        bits = 0xfe00007f;
-        value = (bucket - BUCKET_FP) << 25 | OP_FP;
-    } else {
-        bits = 0x707f;
-        value = (bucket >> 3) << 2 | (bucket & 7) << 12 | 3;
-    }
-    return r->len == (bucket >= BUCKET_C ? 2 : 4) && ((r->match ^ value) & r->mask & bits) == 0;
+    uint32_t chosen_by = r->len == 2 ? 0xe003 : (r->match & 0x7f) == OP_FP ? 0xfe00007f : 0x707f;
+    bool free_funct3 = r->len == 4 && (r->mask & chosen_by) == 0x7f;
+    assert(free_funct3 || (r->mask & chosen_by) == chosen_by);
+    *n = free_funct3 ? 8 : 1;
+    return bucket_of(r->match);
 }
 
 static void parse_pattern(const char *pattern, unsigned len, uint32_t *mask, uint32_t *match)
@@ -105,10 +97,11 @@ static void parse_pattern(const char *pattern, unsigned len, uint32_t *mask, uin
 
 void rv_decode_init(void)
 {
-    uint16_t order[ROW_COUNT];
+    uint16_t order[ROW_COUNT], next[BUCKET_COUNT + 1];
     unsigned by_bits[34] = { 0 };
     uint8_t ext_of[RV_COUNT] = { 0 };
 
+    memset(bucket_start, 0, sizeof(bucket_start));
     for (unsigned i = 0; i < ROW_COUNT; i++) {
         const RowText *t = &row_text[i];
         RvRow *r = &rows[i];
@@ -131,19 +124,27 @@ void rv_decode_init(void)
         order[by_bits[32 - __builtin_popcount(rows[i].mask)]++] = (uint16_t)i;
     }
 
-    unsigned n = 0;
-    for (unsigned b = 0; b < BUCKET_COUNT; b++) {
-        bucket_start[b] = (uint16_t)n;
-        for (unsigned i = 0; i < ROW_COUNT; i++) {
-            const RvRow *r = &rows[order[i]];
-            if (row_reaches(r, b)) {
-                assert(n < MAX_FILED);
-                filed[n++] = (Filed){ r->mask, r->match, 1ull << r->ext | 1ull << ext_of[r->id],
-                                      order[i] };
-            }
+    /* Counting sort again, by bucket; it keeps the order inside. */
+    for (unsigned i = 0; i < ROW_COUNT; i++) {
+        unsigned n, b = row_buckets(&rows[i], &n);
+        while (n--) {
+            bucket_start[b++ + 1]++;
         }
     }
-    bucket_start[BUCKET_COUNT] = (uint16_t)n;
+    for (unsigned b = 0; b < BUCKET_COUNT; b++) {
+        bucket_start[b + 1] = (uint16_t)(bucket_start[b + 1] + bucket_start[b]);
+    }
+    assert(bucket_start[BUCKET_COUNT] <= MAX_FILED);
+    memcpy(next, bucket_start, sizeof(next));
+    for (unsigned i = 0; i < ROW_COUNT; i++) {
+        const RvRow *r = &rows[order[i]];
+        unsigned n, b = row_buckets(r, &n);
+        while (n--) {
+            filed[next[b++]++] = (Filed){ r->mask, r->match,
+                                          1ull << r->ext | 1ull << ext_of[r->id], order[i],
+                                          (uint16_t)r->id, r->format };
+        }
+    }
 }
 
 /* Operands by the row's format. Returns false when they are reserved. */
@@ -184,8 +185,8 @@ bool rv_decode(uint32_t word, RvExtSet exts, DecodedInsn *d)
     for (const Filed *f = &filed[bucket_start[b]], *end = &filed[bucket_start[b + 1]]; f < end; f++) {
         if ((w & f->mask) == f->match && (f->need & ~exts) == 0) {
             d->row = f->row;
-            d->id = (uint16_t)rows[f->row].id;
-            if (extract((RvFormat)rows[f->row].format, w, d)) {
+            d->id = f->id;
+            if (extract((RvFormat)f->format, w, d)) {
                 return true;
             }
             break;

@@ -47,11 +47,6 @@ static inline abi_ulong path_arg_at(abi_ulong addr, abi_ulong flags, char buf[PA
     return path_arg(addr, !(flags & 0x100), buf);
 }
 
-/* The guest's signal mask is *set during a call (ppoll and its like); see sys_poll.c. */
-bool sigmask_read(abi_ulong set, abi_ulong size, uint64_t *mask, abi_long *err);
-void sigmask_begin(uint64_t mask);
-abi_long sigmask_end(abi_long ret);
-
 /* File descriptors that belong to the emulator (sys_file.c). The guest can neither close nor replace
  * them. fd_own() moves *fd out of the guest's way, close-on-exec, and keeps *fd up to date when it has
  * to move again; *fd must live as long as it is owned. */

@@ -5,8 +5,6 @@
  * an indirect call and two tests (guest_base, -L) over the host's own system call.
  */
 #include <stdarg.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 
 #include "exec/log.h"
 #include "linux-user/host_nr.h"
@@ -92,41 +90,6 @@ abi_long sys_forward(CPUState *cpu, const abi_ulong *a)
 abi_long sys_forward_blocking(CPUState *cpu, const abi_ulong *a)
 {
     return forward(cpu, a, safe_syscall);
-}
-
-abi_long sys_forward_nohand(CPUState *cpu, const abi_ulong *a)
-{
-    abi_long ret = forward(cpu, a, safe_syscall);
-    return ret == -ERESTARTSYS_ ? -ERESTARTNOHAND_ : ret;
-}
-
-abi_long sys_forward_eintr(CPUState *cpu, const abi_ulong *a)
-{
-    abi_long ret = forward(cpu, a, safe_syscall);
-    return ret == -ERESTARTSYS_ ? -EINTR : ret;
-}
-
-/* The kernel does not restart calls on sockets that have a timeout (sock_intr_errno()). For what is
- * no socket getsockopt() fails, and nothing changes. */
-static abi_long socket_result(abi_long ret, int fd, int option)
-{
-    if (G_LIKELY(ret != -ERESTARTSYS_)) {
-        return ret;
-    }
-    struct timeval tv;
-    socklen_t len = sizeof(tv);
-    bool timed = getsockopt(fd, SOL_SOCKET, option, &tv, &len) == 0 && (tv.tv_sec || tv.tv_usec);
-    return timed ? -EINTR : -ERESTARTSYS_;
-}
-
-abi_long sys_forward_recv(CPUState *cpu, const abi_ulong *a)
-{
-    return socket_result(forward(cpu, a, safe_syscall), (int)a[0], SO_RCVTIMEO);
-}
-
-abi_long sys_forward_send(CPUState *cpu, const abi_ulong *a)
-{
-    return socket_result(forward(cpu, a, safe_syscall), (int)a[0], SO_SNDTIMEO);
 }
 
 abi_long sys_absent(CPUState *cpu, const abi_ulong *a)

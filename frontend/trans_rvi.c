@@ -437,7 +437,7 @@ bool trans_cbo_zero(DisasContext *dc, const DecodedInsn *d)
     enum { BLOCK = 64 };
     IrContext *ir = dc->base.ir;
     IrTemp *base = ir_temp_new(ir, IR_INT);
-    ir_gen_and(ir, IR_I64, base, trans_get_x(dc, d->rs1), ir_const(ir, ~UINT64_C(BLOCK - 1)));
+    ir_gen_and(ir, IR_I64, base, trans_get_x(dc, d->rs1), ir_const(ir, (uint64_t)-BLOCK));
     for (unsigned i = 0; i < BLOCK; i += 8) {
         ir_gen_guest_st(ir, IR_I64, base, ir_const(ir, 0), i, MO_64);
     }

@@ -577,6 +577,9 @@ void lower_call(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     }
     ra_spill_all(be);
     emit_helper_call(be, (unsigned)op->k[0]);
+    if (op->out && op->out->cls == IR_FP) {
+        x86_rr(&be->e, X86_MOVD_x_r, 1, d, RAX);
+    }
 }
 
 void lower_env_ld(BackendContext *be, const IrOp *op, const Opnd *in, int d)

@@ -339,7 +339,7 @@ static const struct {
       { ADDI(A0, A1, 0), AMO(2, 3, A3, 0, A0), AMO(3, 3, A0, A2, A0) }, 7, 0, 7 },
     { "cbo.zero", { ADDI(A1, A1, 9), 0x0045a00f, ADDI(A0, 0, 0) }, 0, 0, 0 },
     { "c.sw c.lw", { 0xc190, 0x4188 }, 5, 5, 0x8182838400000005 },
-    { "auipc sd", { U_(0x17, A0, 0), I_(3, 4, A0, A0, 0) }, 0, 0x17, D0 },
+    { "auipc lbu", { U_(0x17, A0, 0), I_(3, 4, A0, A0, 0) }, 0, 0x17, D0 },
 };
 
 START_TEST(test_memory)

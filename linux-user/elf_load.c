@@ -488,7 +488,7 @@ static bool open_interp(const Image *prog, Image *interp, GError **err)
     char buf[PATH_MAX];
     const char *host = path_resolve(prog->interp, buf, true);
     interp->path = prog->interp;
-    interp->fd = open(host, O_RDONLY | O_CLOEXEC);
+    interp->fd = open(host, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (interp->fd >= 0) {
         return true;
     }

@@ -206,7 +206,6 @@ static bool set_base(Parse *p, const char *arg)
         p->cl->guest_base >> 46) {
         return fail(p, "'%s' is not a page-aligned address below 2^46", arg);
     }
-    p->cl->has_guest_base = true;
     return true;
 }
 

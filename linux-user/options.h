@@ -22,8 +22,7 @@ typedef struct CommandLine {
     int argc;                       /* the guest's */
     char **argv;                    /* its last part shares the host's argv; NULL at the end */
     char **envp;                    /* environ itself unless -E or -U change it */
-    bool has_guest_base;            /* -B */
-    uint64_t guest_base;
+    uint64_t guest_base;            /* -B */
 } CommandLine;
 
 /* How the kernel's binfmt_misc started us, if it did (flags O or C, and P). */

@@ -36,6 +36,11 @@ bool path_has_prefix(void)
     return prefix_len != 0;
 }
 
+const char *path_prefix(void)
+{
+    return prefix_len ? prefix : "";
+}
+
 static bool host_only(const char *path)
 {
     for (size_t i = 0; i < sizeof(host_trees) / sizeof(host_trees[0]); i++) {

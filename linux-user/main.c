@@ -1,0 +1,232 @@
+/*
+ * linux-user/main.c: from a command line to a running guest.
+ *
+ * Whatever is wrong with the command line or the file is one line on stderr and exit status 1. The
+ * order matters: guest_base is known only when the program is mapped, and exec_init() needs it.
+ */
+#include <asm/prctl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "exec/log.h"
+#include "linux-user/loader.h"
+#include "linux-user/mmap.h"
+#include "linux-user/options.h"
+#include "linux-user/path.h"
+#include "linux-user/script.h"
+#include "linux-user/signal.h"
+
+enum { PRESERVE_ARGV0 = 1, MAX_SCRIPTS = 5 };   /* AT_FLAGS bit of binfmt_misc's P; fs/exec.c */
+
+/* A program being looked for: a file, and the arguments it gets. */
+typedef struct Program {
+    const char *path;               /* as the guest would name it */
+    char host_path[PATH_MAX];       /* where it is; unset when it came as a descriptor */
+    int fd;
+    int argc;
+    char **argv;
+} Program;
+
+static _Noreturn void die(const char *text)
+{
+    fprintf(stderr, "rivet: %s\n", text);
+    exit(1);
+}
+
+/* How the kernel started us, when it was binfmt_misc; *fd is then the program's, or -1. */
+static BinfmtInfo binfmt_info(const char *self, int *fd)
+{
+    errno = 0;
+    unsigned long execfd = getauxval(AT_EXECFD);        /* may well be 0 */
+    bool has_fd = errno == 0;
+    bool flagged = getauxval(AT_FLAGS) & PRESERVE_ARGV0;
+    bool named = self && g_str_has_suffix(self, "-binfmt-P");
+    *fd = has_fd ? (int)execfd : -1;
+    return (BinfmtInfo){
+        .no_options = has_fd || flagged || named,
+        .argv0_given = flagged || named,
+        .secure = getauxval(AT_SECURE) != 0,
+    };
+}
+
+static bool open_program(Program *p, GError **err)
+{
+    char buf[PATH_MAX];
+    const char *host = path_resolve(p->path, buf, true);
+    if (p->fd < 0) {
+        p->fd = open(host, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    }
+    if (p->fd < 0) {
+        g_set_error(err, RIVET_LOAD_ERROR, 1, "%s: %s", p->path, g_strerror(errno));
+        return false;
+    }
+    g_strlcpy(p->host_path, host, sizeof(p->host_path));
+    return true;
+}
+
+/* p is a script: becomes its interpreter. */
+static bool enter_script(Program *p, GError **err)
+{
+    char *interp, *arg;
+    if (!script_parse(p->fd, &interp, &arg)) {
+        g_set_error(err, RIVET_LOAD_ERROR, 1, "%s: its first line names no interpreter", p->path);
+        return false;
+    }
+    char **argv = g_new(char *, (size_t)p->argc + 3);
+    int n = 0;
+    argv[n++] = interp;
+    if (arg) {
+        argv[n++] = arg;
+    }
+    argv[n++] = (char *)p->path;
+    for (int i = 1; i < p->argc; i++) {
+        argv[n++] = p->argv[i];
+    }
+    argv[n] = NULL;
+    close(p->fd);
+    const char *script = p->path;
+    p->fd = -1;
+    p->path = interp;
+    p->argc = n;
+    p->argv = argv;
+    GError *why = NULL;
+    if (!open_program(p, &why)) {
+        g_set_error(err, RIVET_LOAD_ERROR, 1, "%s: cannot open its interpreter %s", script,
+                    why->message);
+        g_error_free(why);
+        return false;
+    }
+    return true;
+}
+
+/* Open the program; scripts lead to their interpreter, or to the host if that is a program of its. */
+static bool find_program(Program *p, char **envp, GError **err)
+{
+    if (!open_program(p, err)) {
+        return false;
+    }
+    for (int depth = 0; exec_kind(p->fd) == EXEC_SCRIPT; depth++) {
+        if (depth == MAX_SCRIPTS) {
+            g_set_error(err, RIVET_LOAD_ERROR, 1, "%s: too many scripts run by scripts", p->path);
+            return false;
+        }
+        if (!enter_script(p, err)) {
+            return false;
+        }
+        if (exec_kind(p->fd) == EXEC_HOST) {
+            execve(p->host_path, p->argv, envp);
+        }
+    }
+    return true;
+}
+
+/* The guest's name of the file that runs, absolute and without links, for /proc/self/exe. */
+static const char *exec_path_of(const Program *p)
+{
+    char link[32], host[PATH_MAX];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", p->fd);
+    ssize_t n = readlink(link, host, sizeof(host) - 1);
+    if (n > 0) {
+        host[n] = '\0';
+    } else if (!realpath(p->host_path, host)) {
+        return p->path;
+    }
+    /* Found under the prefix by its name in the guest: that is what the guest is told. */
+    size_t len = strlen(path_prefix());
+    bool overlaid = strcmp(p->path, p->host_path) != 0;
+    return g_strdup(overlaid && strncmp(host, path_prefix(), len) == 0 ? host + len : host);
+}
+
+static bool load(Program *p, const CommandLine *cl, abi_ulong *sp, GError **err)
+{
+    guest_base = cl->guest_base;
+    if (!elf_load(p->fd, p->path, err) || !vdso_map(err)) {
+        return false;
+    }
+    close(p->fd);
+    return stack_build(p->argc, p->argv, cl->envp, sp, err);
+}
+
+/* The process is called by its program, as after execve(). */
+static void set_comm(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    prctl(PR_SET_NAME, slash ? slash + 1 : path);
+}
+
+static _Noreturn void run(abi_ulong sp)
+{
+    static Task task;
+    exec_options.guest_base = guest_base;
+    exec_init();
+    if (guest_base) {
+        syscall(SYS_arch_prctl, ARCH_SET_GS, guest_base);
+    }
+    CPUState *cpu = cpu_create();
+    cpu->env.pc = process.entry;
+    cpu->env.gpr[RV_SP] = sp;
+    cpu->opaque = &task;
+    task.cpu = cpu;
+    task.tid = (int)syscall(SYS_gettid);
+    current_task = &task;
+    signal_init();
+    signal_init_thread(&task);
+    cpu_loop(cpu);
+}
+
+static void show(OptionsAction action)
+{
+    switch (action) {
+    case OPTIONS_HELP:
+        options_help(stdout);
+        break;
+    case OPTIONS_VERSION:
+        puts("rivet version " RIVET_VERSION);
+        break;
+    case OPTIONS_LOG_HELP:
+        log_help(stdout);
+        break;
+    case OPTIONS_RUN:
+        break;
+    }
+}
+
+int main(int argc, char **argv, char **envp)
+{
+    static Program prog;
+    CommandLine cl;
+    GError *err = NULL;
+    BinfmtInfo binfmt = binfmt_info(argv[0], &prog.fd);
+    if (!options_parse(argc, argv, envp, &binfmt, &cl, &err)) {
+        die(err->message);
+    }
+    if (cl.action != OPTIONS_RUN) {
+        show(cl.action);
+        return 0;
+    }
+    path_init(user_options.ld_prefix);
+    mmap_init();
+    prog.path = cl.program;
+    prog.argc = cl.argc;
+    prog.argv = cl.argv;
+    if (!find_program(&prog, cl.envp, &err)) {
+        die(err->message);
+    }
+    process.exec_arg = cl.program;
+    process.exec_path = exec_path_of(&prog);
+    set_comm(cl.program);
+    abi_ulong sp;
+    if (!load(&prog, &cl, &sp, &err)) {
+        die(err->message);
+    }
+    run(sp);
+}

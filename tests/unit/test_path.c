@@ -1,0 +1,175 @@
+/*
+ * test_path.c: -L. links: linux-user/path.c
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "linux-user/path.h"
+
+static char root[] = "/tmp/rivet-path-XXXXXX";
+
+/* For what comes before the tests. */
+static void must(bool ok)
+{
+    if (!ok) {
+        perror(root);
+        exit(1);
+    }
+}
+
+static void make_dir(const char *path)
+{
+    char buf[PATH_MAX];
+    snprintf(buf, sizeof(buf), "%s%s", root, path);
+    must(mkdir(buf, 0755) == 0);
+}
+
+static void make_file(const char *path)
+{
+    char buf[PATH_MAX];
+    snprintf(buf, sizeof(buf), "%s%s", root, path);
+    FILE *f = fopen(buf, "w");
+    must(f != NULL);
+    fclose(f);
+}
+
+static void make_link(const char *target, const char *path)
+{
+    char buf[PATH_MAX];
+    snprintf(buf, sizeof(buf), "%s%s", root, path);
+    must(symlink(target, buf) == 0);
+}
+
+static void make_tree(void)
+{
+    must(mkdtemp(root) != NULL);
+    make_dir("/usr");
+    make_dir("/usr/lib");
+    make_dir("/usr/bin");
+    make_dir("/proc");
+    make_dir("/tmp");
+    make_file("/usr/lib/libx.so.1.2");
+    make_file("/usr/bin/mawk");
+    make_link("usr/lib", "/lib");
+    make_link("libx.so.1.2", "/usr/lib/libx.so");
+    make_link("/usr/bin/mawk", "/usr/bin/awk");
+    make_link("../../../../usr/bin/awk", "/usr/bin/up");
+    make_link("/nowhere/at-all", "/usr/bin/dangling");
+    make_link("/loop2", "/loop1");
+    make_link("/loop1", "/loop2");
+    make_link("/", "/rootlink");
+}
+
+/* want: the path inside the prefix; NULL: unchanged */
+static const struct {
+    const char *path;
+    bool follow;
+    const char *want;
+} cases[] = {
+    { "/", true, "/" },
+    { "/usr/bin/mawk", true, "/usr/bin/mawk" },
+    { "//usr//bin/./mawk", true, "/usr/bin/mawk" },
+    { "/usr/bin/awk", true, "/usr/bin/mawk" },
+    { "/usr/bin/awk", false, "/usr/bin/awk" },
+    { "/usr/bin/up", true, "/usr/bin/mawk" },
+    { "/lib/libx.so", true, "/usr/lib/libx.so.1.2" },
+    { "/lib/libx.so", false, "/usr/lib/libx.so" },
+    { "/lib", true, "/usr/lib" },
+    { "/lib", false, "/lib" },
+    { "/lib/", false, "/usr/lib/" },
+    { "/usr/lib/..", true, "/usr" },
+    { "/lib/../bin/mawk", true, "/usr/bin/mawk" },
+    { "/../../usr", true, "/usr" },
+    { "/rootlink/rootlink/usr/bin/awk", true, "/usr/bin/mawk" },
+    { "/usr/bin/dangling", true, NULL },
+    { "/usr/bin/dangling", false, "/usr/bin/dangling" },
+    { "/loop1", true, NULL },
+    { "/loop1", false, "/loop1" },
+    { "/usr/bin/mawk/x", true, NULL },
+    { "/usr/bin/none", true, NULL },
+    { "/none/../usr", true, NULL },
+    { "/proc", true, NULL },
+    { "/proc/self/maps", true, NULL },
+    { "/tmp", true, NULL },
+    { "/procx", true, NULL },
+    { "usr/bin/mawk", true, NULL },
+    { "", true, NULL },
+    { ".", true, NULL },
+};
+
+START_TEST(resolve)
+{
+    char buf[PATH_MAX], want[PATH_MAX];
+    const char *got = path_resolve(cases[_i].path, buf, cases[_i].follow);
+    if (!cases[_i].want) {
+        ck_assert_ptr_eq(got, cases[_i].path);
+        return;
+    }
+    snprintf(want, sizeof(want), "%s%s", root, strcmp(cases[_i].want, "/") ? cases[_i].want : "");
+    if (got[strlen(got) - 1] == '/' && strcmp(cases[_i].path, "/") == 0) {
+        strcat(want, "/");
+    }
+    ck_assert_str_eq(got, want);
+}
+END_TEST
+
+START_TEST(no_prefix)
+{
+    char buf[PATH_MAX];
+    path_init("");
+    ck_assert(!path_has_prefix());
+    ck_assert_str_eq(path_resolve("/usr/bin/awk", buf, true), "/usr/bin/awk");
+    path_init("/does/not/exist");
+    ck_assert(!path_has_prefix());
+    path_init("/");
+    ck_assert(!path_has_prefix());
+}
+END_TEST
+
+START_TEST(relative_prefix)
+{
+    char buf[PATH_MAX], want[PATH_MAX];
+    ck_assert_int_eq(chdir(root), 0);
+    path_init("usr/");
+    snprintf(want, sizeof(want), "%s/usr/bin/mawk", root);
+    ck_assert_str_eq(path_resolve("/bin/mawk", buf, true), want);
+    snprintf(want, sizeof(want), "%s/usr", root);
+    ck_assert_str_eq(path_prefix(), want);
+}
+END_TEST
+
+START_TEST(too_long)
+{
+    char longer[2 * PATH_MAX], buf[PATH_MAX];
+    memset(longer, 'a', sizeof(longer));
+    longer[0] = '/';
+    longer[sizeof(longer) - 1] = '\0';
+    ck_assert_ptr_eq(path_resolve(longer, buf, true), longer);
+    longer[PATH_MAX - 2] = '\0';
+    ck_assert_ptr_eq(path_resolve(longer, buf, true), longer);
+}
+END_TEST
+
+int main(void)
+{
+    make_tree();
+    path_init(root);
+    Suite *s = suite_create("path");
+    TCase *t = tcase_create("path");
+    tcase_add_loop_test(t, resolve, 0, sizeof(cases) / sizeof(cases[0]));
+    tcase_add_test(t, no_prefix);
+    tcase_add_test(t, relative_prefix);
+    tcase_add_test(t, too_long);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    char cmd[64];
+    snprintf(cmd, sizeof(cmd), "rm -rf %s", root);
+    return system(cmd) != 0 || failed != 0;
+}

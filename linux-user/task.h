@@ -30,6 +30,7 @@ typedef struct Task {
     siginfo_t fault_info[3];        /* in that order */
     int restart;                    /* restart code of the syscall that just ended, or 0 */
     bool in_syscall;
+    void *host_altstack;            /* private to signal.c */
     void *exec_scratch;             /* private to exec.c: freed by a vfork parent */
     /* threads (thread.c) */
     abi_ulong clear_child_tid;

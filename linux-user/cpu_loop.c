@@ -1,0 +1,72 @@
+/*
+ * linux-user/cpu_loop.c: run a guest thread: system calls, traps, signals.
+ * Source: arch/riscv/kernel/traps.c (which signal a trap is), kernel/entry (restart of system calls).
+ */
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include <glib.h>
+
+#include "linux-user/syscall.h"
+#include "linux-user/thread.h"
+
+enum { ECALL_SIZE = 4 };
+
+static void run_ecall(CPUState *cpu, Task *task)
+{
+    CPURISCVState *env = &cpu->env;
+    /* a0 keeps its value until there is a result, so that a restart need only go back to the ecall. */
+    env->pc += ECALL_SIZE;
+    task->in_syscall = true;
+    abi_long ret = syscall_dispatch(cpu, env->gpr[RV_A7], &env->gpr[RV_A0]);
+    task->in_syscall = false;
+    switch (ret) {
+    case SYSCALL_NO_RESULT:
+        break;
+    case -ERESTARTSYS_:
+    case -ERESTARTNOINTR_:
+    case -ERESTARTNOHAND_:
+    case -ERESTART_RESTARTBLOCK_:
+        env->pc -= ECALL_SIZE;
+        task->restart = (int)-ret;
+        break;
+    default:
+        env->gpr[RV_A0] = (uint64_t)ret;
+    }
+}
+
+void cpu_loop_run(CPUState *cpu)
+{
+    Task *task = cpu->opaque;
+
+    while (!task->exiting) {
+        switch (cpu_exec(cpu)) {
+        case EXCP_ECALL:
+            /* What came before the ecall is delivered before it. */
+            if (G_LIKELY(!task->signal_pending)) {
+                run_ecall(cpu, task);
+            }
+            break;
+        case EXCP_ILLEGAL:
+            signal_force(cpu, SIGILL, ILL_ILLOPC, cpu->env.pc);
+            break;
+        case EXCP_BREAKPOINT:
+            signal_force(cpu, SIGTRAP, TRAP_BRKPT, cpu->env.pc);
+            break;
+        case EXCP_FAULT:
+            signal_force(cpu, cpu->fault.sig, cpu->fault.code, cpu->fault.addr);
+            break;
+        case EXCP_INTERRUPT:
+            break;
+        default:
+            g_assert_not_reached();
+        }
+        signal_deliver_pending(cpu);
+    }
+}
+
+_Noreturn void cpu_loop(CPUState *cpu)
+{
+    cpu_loop_run(cpu);
+    thread_exit_leader(cpu);
+}

@@ -1,0 +1,384 @@
+/*
+ * linux-user/exec.c: execve and execveat. Source: fs/exec.c, fs/binfmt_script.c.
+ *
+ * A RISC-V program, and a script whose interpreter is one, is run by our own executable: the call
+ * becomes  rivet OPTIONS -0 ARGV0 PATH ARGS...  with the options that this process has. Everything else
+ * is the host kernel's business, which also makes the errors (binfmt_misc included).
+ *
+ * The call goes through safe_syscall(): a signal that comes first is delivered first. Strings are the
+ * guest's own; what is allocated hangs on the Task, because after a vfork the parent has to free it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <glib.h>
+
+#include "linux-user/loader.h"
+#include "linux-user/proc_self.h"
+#include "linux-user/sys_common.h"
+#include "linux-user/thread.h"
+
+enum { SCRIPT_DEPTH = 5, SCRIPT_LINE = 256 };
+
+/* O_PATH descriptor of our executable, or -1: /proc/self/exe will do. Set once, before the root
+ * directory changes. */
+static int self_fd = -1;
+
+typedef struct Scratch {
+    GPtrArray *argv, *envp;         /* host pointers, NULL at the end */
+    GPtrArray *strings;             /* ours among them */
+} Scratch;
+
+void exec_scratch_free(void *opaque)
+{
+    Scratch *s = opaque;
+    if (s) {
+        g_ptr_array_free(s->argv, TRUE);
+        g_ptr_array_free(s->envp, TRUE);
+        g_ptr_array_free(s->strings, TRUE);
+        g_free(s);
+    }
+}
+
+static Scratch *scratch_new(Task *task)
+{
+    exec_scratch_free(task->exec_scratch);
+    Scratch *s = g_new0(Scratch, 1);
+    s->argv = g_ptr_array_new();
+    s->envp = g_ptr_array_new();
+    s->strings = g_ptr_array_new_with_free_func(g_free);
+    task->exec_scratch = s;
+    return s;
+}
+
+void exec_keep_self(void)
+{
+    if (self_fd < 0) {
+        int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+        if (fd >= 0) {
+            self_fd = fd;
+            fd_own(&self_fd);
+        }
+    }
+}
+
+/* ---- the file ---- */
+
+/* What is to be executed, as the host's calls want it. */
+typedef struct ExecFile {
+    int dirfd;
+    const char *path;               /* for the host */
+    const char *guest_path;         /* what the child is told; the same string if nothing else is known */
+    int flags;                      /* of execveat */
+    int fd;                         /* open for reading */
+    bool set_id;
+} ExecFile;
+
+/* Check and open it: 0 or -errno. */
+static abi_long exec_file_open(ExecFile *f)
+{
+    struct stat st;
+    bool empty = !*f->path;
+    if (fstatat(f->dirfd, f->path, &st, f->flags) < 0) {
+        return -errno;
+    }
+    if (S_ISLNK(st.st_mode)) {
+        return -ELOOP;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return -EACCES;
+    }
+    char own[32];
+    const char *path = f->path;
+    if (empty) {
+        snprintf(own, sizeof(own), "/proc/self/fd/%d", f->dirfd);
+        path = own;
+    }
+    if (faccessat(f->dirfd, path, X_OK, AT_EACCESS) < 0) {
+        return -errno;
+    }
+    f->fd = openat(f->dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (f->fd < 0) {
+        return -errno;
+    }
+    f->set_id = st.st_mode & S_ISUID || (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+    return 0;
+}
+
+/* The interpreter of the script fd; false: none is named. */
+static bool script_interpreter(int fd, char line[SCRIPT_LINE + 1])
+{
+    ssize_t n = pread(fd, line, SCRIPT_LINE, 0);
+    if (n < 3) {
+        return false;
+    }
+    line[n] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    char *p = line + 2 + strspn(line + 2, " \t");
+    p[strcspn(p, " \t")] = '\0';
+    memmove(line, p, strlen(p) + 1);
+    return *line;
+}
+
+/* Does rivet run this file? 1 yes, 0 no (the host kernel shall say what it is), or -errno. */
+static abi_long runs_here(int fd)
+{
+    int at = fd;
+    abi_long ret = -ELOOP;
+    for (int depth = 0; depth <= SCRIPT_DEPTH; depth++) {
+        ExecKind kind = exec_kind(at);
+        if (kind != EXEC_SCRIPT) {
+            ret = kind == EXEC_RISCV;
+            break;
+        }
+        char line[SCRIPT_LINE + 1], buf[PATH_MAX];
+        if (!script_interpreter(at, line)) {
+            ret = -ENOEXEC;
+            break;
+        }
+        ExecFile interp = { .dirfd = AT_FDCWD, .path = path_resolve(line, buf, true), .fd = -1 };
+        ret = exec_file_open(&interp);
+        if (ret < 0) {
+            break;
+        }
+        if (at != fd) {
+            close(at);
+        }
+        at = interp.fd;
+        ret = -ELOOP;
+    }
+    if (at != fd) {
+        close(at);
+    }
+    return ret;
+}
+
+/* ---- arguments ---- */
+
+/* Append the guest's array of strings at addr. 0 or -EFAULT. */
+static abi_long add_guest_strings(GPtrArray *out, abi_ulong addr)
+{
+    abi_ulong chunk[64];
+    while (addr) {
+        /* up to the end of the page, beyond which there may be nothing */
+        abi_ulong n = MIN((4096 - addr % 4096 + 7) / 8, G_N_ELEMENTS(chunk));
+        if (!guest_read(chunk, addr, n * sizeof(chunk[0]))) {
+            return -EFAULT;
+        }
+        for (abi_ulong i = 0; i < n; i++) {
+            if (!chunk[i]) {
+                return 0;
+            }
+            g_ptr_array_add(out, g2h(chunk[i]));
+        }
+        addr += n * sizeof(chunk[0]);
+    }
+    return 0;
+}
+
+static void add_option(Scratch *s, const char *flag, const char *value)
+{
+    g_ptr_array_add(s->argv, (char *)flag);
+    if (value) {
+        g_ptr_array_add(s->argv, (char *)value);
+    }
+}
+
+/* The options that a child gets. */
+static void add_options(Scratch *s)
+{
+    if (user_options.inherited) {
+        for (char **o = user_options.inherited; *o; o++) {
+            add_option(s, *o, NULL);
+        }
+        return;
+    }
+    if (*user_options.ld_prefix) {
+        add_option(s, "-L", user_options.ld_prefix);
+    }
+    if (strcmp(user_options.cpu_model, "max") != 0) {
+        add_option(s, "-cpu", user_options.cpu_model);
+    }
+    if (user_options.uname_release) {
+        add_option(s, "-r", user_options.uname_release);
+    }
+    if (user_options.stack_size) {
+        char *size = g_strdup_printf("%llu", (unsigned long long)user_options.stack_size);
+        g_ptr_array_add(s->strings, size);
+        add_option(s, "-s", size);
+    }
+    if (user_options.strace) {
+        add_option(s, "-strace", NULL);
+    }
+    if (user_options.one_insn_per_tb) {
+        add_option(s, "-one-insn-per-tb", NULL);
+    }
+    if (!user_options.optimize) {
+        add_option(s, "-tier", exec_options.interp ? "interp" : "quick");
+    }
+}
+
+static char *keep(Scratch *s, char *string)
+{
+    g_ptr_array_add(s->strings, string);
+    return string;
+}
+
+/* How the child finds the program: its path, or for one that has none the descriptor, which then stays
+ * open. NULL: a script behind a descriptor that closes. */
+static const char *child_path(Scratch *s, const ExecFile *f)
+{
+    if (f->dirfd == AT_FDCWD || f->path[0] == '/') {
+        return f->guest_path[0] == '-' ? keep(s, g_strconcat("./", f->guest_path, NULL))
+                                       : f->guest_path;
+    }
+    char link[64], target[PATH_MAX];
+    struct stat at_path, at_fd;
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", f->fd);
+    ssize_t n = readlink(link, target, sizeof(target) - 1);
+    if (n > 0) {
+        target[n] = '\0';
+        if (target[0] == '/' && stat(target, &at_path) == 0 && fstat(f->fd, &at_fd) == 0 &&
+            at_path.st_ino == at_fd.st_ino && at_path.st_dev == at_fd.st_dev) {
+            return keep(s, g_strdup(target));
+        }
+    }
+    if (exec_kind(f->fd) == EXEC_SCRIPT && (fcntl(f->dirfd, F_GETFD) & FD_CLOEXEC)) {
+        return NULL;
+    }
+    int fd = dup(f->fd);            /* not close-on-exec */
+    return keep(s, g_strdup_printf("/proc/self/fd/%d", fd));
+}
+
+/* ---- the call ---- */
+
+static abi_long exec_self(Scratch *s, char **envp)
+{
+    abi_long ret = -ENOENT;
+    if (self_fd >= 0) {
+        ret = safe_syscall(SYS_execveat, (abi_ulong)self_fd, host_arg(""), host_arg(s->argv->pdata),
+                           host_arg(envp), AT_EMPTY_PATH, 0);
+    }
+    if (ret == -ENOENT || ret == -EBADF || ret == -ENOSYS) {
+        ret = safe_syscall(SYS_execve, host_arg("/proc/self/exe"), host_arg(s->argv->pdata),
+                           host_arg(envp), 0, 0, 0);
+    }
+    return ret;
+}
+
+static abi_long exec_rivet(Scratch *s, const ExecFile *f, char **envp)
+{
+    GPtrArray *guest = s->argv;
+    const char *path = child_path(s, f);
+    if (!path) {
+        return -ENOENT;
+    }
+    s->argv = g_ptr_array_sized_new(guest->len + 32);
+    add_option(s, "rivet", NULL);
+    add_options(s);
+    add_option(s, "-0", guest->len > 0 ? guest->pdata[0] : "");
+    add_option(s, path, NULL);
+    for (guint i = 1; i < guest->len; i++) {
+        g_ptr_array_add(s->argv, guest->pdata[i]);
+    }
+    g_ptr_array_add(s->argv, NULL);
+    g_ptr_array_free(guest, TRUE);
+    return exec_self(s, envp);
+}
+
+static abi_long exec_host(Scratch *s, const ExecFile *f, char **envp)
+{
+    if (s->argv->len == 0 || s->argv->pdata[s->argv->len - 1]) {
+        g_ptr_array_add(s->argv, NULL);
+    }
+    if (f->dirfd == AT_FDCWD && !f->flags) {
+        return safe_syscall(SYS_execve, host_arg(f->path), host_arg(s->argv->pdata), host_arg(envp), 0,
+                            0, 0);
+    }
+    return safe_syscall(SYS_execveat, (abi_ulong)f->dirfd, host_arg(f->path), host_arg(s->argv->pdata),
+                        host_arg(envp), (abi_ulong)f->flags, 0);
+}
+
+static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong envp)
+{
+    Scratch *s = scratch_new(task);
+    abi_long ret;
+    if ((ret = add_guest_strings(s->argv, argv)) < 0 || (ret = add_guest_strings(s->envp, envp)) < 0) {
+        return ret;
+    }
+    g_ptr_array_add(s->envp, NULL);
+    char **env = (char **)s->envp->pdata;
+
+    abi_long here = runs_here(f->fd);
+    if (here < 0) {
+        return here;
+    }
+    signal_exec_prepare(task);
+    ret = -ENOEXEC;
+    if (!here || f->set_id) {
+        /* A set-user-ID program gets its rights only from the kernel, through binfmt_misc. */
+        ret = exec_host(s, f, env);
+    }
+    if (here && ret == -ENOEXEC) {
+        ret = exec_rivet(s, f, env);
+    }
+    signal_exec_failed(task);
+    return ret;
+}
+
+static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv, abi_ulong envp,
+                        int flags)
+{
+    Task *task = cpu->opaque;
+    char guest_path[PATH_MAX], buf[PATH_MAX];
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) {
+        return -EINVAL;
+    }
+    abi_long len = guest_strnlen(path, PATH_MAX);
+    if (len < 0) {
+        return -EFAULT;
+    }
+    if (len >= PATH_MAX) {
+        return -ENAMETOOLONG;
+    }
+    if (!guest_read(guest_path, path, (size_t)len + 1)) {
+        return -EFAULT;
+    }
+    if (!len && !(flags & AT_EMPTY_PATH)) {
+        return -ENOENT;
+    }
+    ExecFile f = { .dirfd = dirfd, .path = guest_path, .guest_path = guest_path, .flags = flags, .fd = -1 };
+    if (proc_self_is_exe(dirfd, path)) {
+        f.guest_path = process.exec_path;
+        f.dirfd = AT_FDCWD;
+        f.flags = 0;
+    }
+    if (f.guest_path[0] == '/') {
+        f.path = path_resolve(f.guest_path, buf, !(flags & AT_SYMLINK_NOFOLLOW));
+    } else if (f.dirfd == AT_FDCWD) {
+        f.path = f.guest_path;
+    }
+    abi_long ret = exec_file_open(&f);
+    if (ret == 0) {
+        ret = exec_with(task, &f, argv, envp);
+        close(f.fd);
+    }
+    exec_scratch_free(task->exec_scratch);
+    task->exec_scratch = NULL;
+    return ret;
+}
+
+abi_long sys_execve(CPUState *cpu, const abi_ulong *a)
+{
+    return do_exec(cpu, AT_FDCWD, a[0], a[1], a[2], 0);
+}
+
+abi_long sys_execveat(CPUState *cpu, const abi_ulong *a)
+{
+    return do_exec(cpu, (int)a[0], a[1], a[2], a[3], (int)a[4]);
+}

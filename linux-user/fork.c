@@ -1,0 +1,200 @@
+/*
+ * linux-user/fork.c: fork and vfork.
+ *
+ * fork: with the flags that the C library's fork() has, that is used: it leaves malloc and stdio
+ * usable in the child. Other flags (namespaces, another exit signal, a pidfd) take the bare system
+ * call; of a process with other threads at work its child then hopes that none of them was in malloc.
+ *
+ * vfork (CLONE_VM | CLONE_VFORK, also posix_spawn's): the child really shares the memory, and the
+ * parent's thread sleeps in the kernel until the child has called execve or exit. It has a CPU, a Task
+ * and a table of actions of its own, and borrows what the sleeping thread does not use meanwhile: its
+ * C stack (below the frames in use), its thread-local storage, its signal stack. The parent frees
+ * what the child has left behind. Source: kernel/fork.c.
+ */
+#include <alloca.h>
+#include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <glib.h>
+
+#include "exec/log.h"
+#include "linux-user/mmap.h"
+#include "linux-user/signal.h"
+#include "linux-user/syscall.h"
+#include "linux-user/thread.h"
+
+/* Done by us for a child that has a copy of our memory. */
+#define EMULATED_FLAGS                                                                             \
+    ((uint64_t)(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID | CLONE_SETTLS |   \
+                CLONE_DETACHED) | CLONE_CLEAR_SIGHAND)
+
+enum { STACK_GAP = 2048 };      /* between the sleeping parent's frames and the child's */
+
+/* safe_syscall.S */
+abi_long host_clone(const uint64_t regs[6], int (*fn)(void *), void *arg);
+
+static void fill_clone_args(struct clone_args *ca, const CloneRequest *rq, uint64_t flags)
+{
+    memset(ca, 0, sizeof(*ca));
+    ca->flags = flags;
+    ca->pidfd = flags & CLONE_PIDFD ? (uint64_t)(uintptr_t)g2h(rq->pidfd) : 0;
+    ca->exit_signal = (uint64_t)rq->exit_signal;
+    ca->set_tid = (uint64_t)(uintptr_t)g2h_or_null(rq->set_tid);
+    ca->set_tid_size = rq->set_tid_size;
+    ca->cgroup = rq->cgroup;
+}
+
+/* clone() has one argument for the two. */
+static uint64_t parent_arg(const CloneRequest *rq, uint64_t flags)
+{
+    return flags & CLONE_PIDFD           ? (uint64_t)(uintptr_t)g2h(rq->pidfd)
+           : flags & CLONE_PARENT_SETTID ? (uint64_t)(uintptr_t)g2h(rq->parent_tid)
+                                         : 0;
+}
+
+/* ---- fork ---- */
+
+static abi_long bare_fork(const CloneRequest *rq, uint64_t flags)
+{
+    if (rq->is_clone3) {
+        struct clone_args ca;
+        fill_clone_args(&ca, rq, flags);
+        return host_syscall(SYS_clone3, &ca, sizeof(ca));
+    }
+    return host_syscall(SYS_clone, flags | (uint64_t)rq->exit_signal, NULL, parent_arg(rq, flags), NULL,
+                        0);
+}
+
+static void fork_child(CPUState *cpu, const CloneRequest *rq)
+{
+    Task *task = cpu->opaque;
+    task->tid = (int)host_syscall(SYS_gettid);
+    task->is_vfork_child = false;
+    task->robust_list = 0;
+    task->clear_child_tid = rq->flags & CLONE_CHILD_CLEARTID ? rq->child_tid : 0;
+    mmap_fork_child();
+    exec_fork_child(cpu);
+    thread_fork_child();
+    signal_fork_child(cpu);
+    clone_set_registers(cpu, rq);
+    if (rq->flags & CLONE_CHILD_SETTID) {
+        guest_write(rq->child_tid, &task->tid, sizeof(task->tid));
+    }
+    if (rq->flags & CLONE_CLEAR_SIGHAND) {
+        signal_clear_handlers(task);
+    }
+}
+
+static abi_long do_fork(CPUState *cpu, const CloneRequest *rq)
+{
+    Task *task = cpu->opaque;
+    uint64_t flags = rq->flags & ~(EMULATED_FLAGS | CLONE_VM);
+    bool plain = !flags && rq->exit_signal == SIGCHLD && !rq->set_tid_size;
+
+    mmap_fork_prepare();
+    exec_fork_prepare();
+    signal_fork_prepare(task);
+    abi_long pid;
+    if (plain) {
+        pid = fork();
+        pid = pid < 0 ? -errno : pid;
+    } else {
+        pid = bare_fork(rq, flags);
+    }
+    if (pid == 0) {
+        fork_child(cpu, rq);
+        return 0;
+    }
+    signal_fork_parent(task);
+    exec_fork_parent();
+    mmap_fork_parent();
+    if (pid > 0 && (rq->flags & CLONE_PARENT_SETTID)) {
+        int32_t tid = (int32_t)pid;
+        guest_write(rq->parent_tid, &tid, sizeof(tid));
+    }
+    return pid;
+}
+
+/* ---- vfork ---- */
+
+typedef struct VforkStart {
+    CPUState *cpu;
+    bool clear_handlers;
+} VforkStart;
+
+static int vfork_child(void *opaque)
+{
+    const VforkStart *start = opaque;
+    Task *task = start->cpu->opaque;
+    current_task = task;
+    task->tid = (int)host_syscall(SYS_gettid);
+    if (start->clear_handlers) {
+        signal_clear_handlers(task);
+    }
+    signal_unblock_host(task);
+    cpu_loop(start->cpu);
+}
+
+static __attribute__((noinline)) abi_long vfork_host(CPUState *child, const CloneRequest *rq)
+{
+    uint64_t flags = rq->flags & ~((uint64_t)CLONE_SETTLS | CLONE_CLEAR_SIGHAND);
+    uint64_t child_tid = (uint64_t)(uintptr_t)g2h_or_null(rq->child_tid);
+    uintptr_t top = ((uintptr_t)alloca(64) - STACK_GAP) & ~(uintptr_t)15;
+    uint64_t regs[6];
+    struct clone_args ca;
+    VforkStart start = { child, (rq->flags & CLONE_CLEAR_SIGHAND) != 0 };
+
+    if (rq->is_clone3) {
+        fill_clone_args(&ca, rq, flags);
+        ca.child_tid = child_tid;
+        ca.parent_tid = (uint64_t)(uintptr_t)g2h_or_null(rq->parent_tid);
+        ca.stack = top - STACK_GAP;
+        ca.stack_size = STACK_GAP;
+        memcpy(regs, (uint64_t[]){ SYS_clone3, (uintptr_t)&ca, sizeof(ca), 0, 0, 0 }, sizeof(regs));
+    } else {
+        memcpy(regs,
+               (uint64_t[]){ SYS_clone, flags | (uint64_t)rq->exit_signal, top, parent_arg(rq, flags),
+                             child_tid, 0 },
+               sizeof(regs));
+    }
+    return host_clone(regs, vfork_child, &start);
+}
+
+static abi_long do_vfork(CPUState *cpu, const CloneRequest *rq)
+{
+    Task *task = cpu->opaque;
+    CPUState *child = cpu_clone(cpu);
+    Task *child_task = task_inherit(child, task);
+    clone_set_registers(child, rq);
+    child_task->is_vfork_child = true;
+    child_task->altstack = task->altstack;      /* as the kernel, for CLONE_VFORK */
+    child_task->sighand = signal_copy_actions(task);
+    if (rq->flags & CLONE_SIGHAND) {
+        log_printf(LOG_UNIMP, "vfork with CLONE_SIGHAND: actions are copied\n");
+    }
+
+    abi_long pid = vfork_host(child, rq);
+
+    current_task = task;
+    atomic_store(&child->running, 0);           /* should it have been killed inside */
+    cpu_destroy(child);
+    signal_free_actions(child_task->sighand);
+    task_free(child_task);
+    return pid;
+}
+
+abi_long process_create(CPUState *cpu, const CloneRequest *rq)
+{
+    if ((rq->flags & (CLONE_VM | CLONE_VFORK)) == (CLONE_VM | CLONE_VFORK)) {
+        return do_vfork(cpu, rq);
+    }
+    if (rq->flags & CLONE_VM) {
+        log_printf(LOG_UNIMP, "clone with CLONE_VM, not a thread, not vfork: memory is copied\n");
+    }
+    return do_fork(cpu, rq);
+}

@@ -1,0 +1,702 @@
+/*
+ * linux-user/signal.c: from host signals to the guest's. Source: kernel/signal.c.
+ *
+ * Owns the host's signal handlers, the tables of guest actions, and the records in Task.
+ *
+ * Of an ordinary signal at most one is recorded (Task.pending_*): from then on all are blocked on the
+ * host, so the rest waits there in the kernel's own queues and order, until signal_deliver_pending()
+ * has used the record and gives the host the guest's mask again. SIGSEGV, SIGBUS and SIGILL sent by
+ * somebody have a record each (Task.fault_*), which is all that a kernel keeps of them; these stay
+ * there while the guest blocks them.
+ *
+ * Everything here runs on the thread whose Task it touches; its handler interrupts at any instruction.
+ */
+#include "linux-user/signal_private.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <glib.h>
+
+#include "exec/log.h"
+#include "linux-user/syscall.h"
+
+#ifndef SA_RESTORER
+#define SA_RESTORER 0x04000000
+#endif
+#define SA_EXPOSE_TAGBITS_ 0x800
+#define GUEST_SA_FLAGS                                                                             \
+    ((uint64_t)(uint32_t)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART |     \
+                          SA_NODEFER | SA_RESETHAND | SA_EXPOSE_TAGBITS_))
+
+enum { RESTART_SYSCALL = 128 };         /* its number on riscv64 */
+enum { HOST_ALTSTACK = 64 * 1024 };     /* AVX-512 and AMX state, and the handler's own frames */
+
+/* struct sigaction of the x86-64 kernel */
+typedef struct HostSigaction {
+    uintptr_t handler;
+    uint64_t flags;
+    void (*restorer)(void);
+    uint64_t mask;
+} HostSigaction;
+
+/* Actions of a process (or of a vfork child, which has a copy). */
+typedef struct SigHand {
+    pthread_mutex_t lock;
+    uint64_t known;             /* actions set by us; the others are what the host inherited */
+    GuestSigaction action[SIGNALS + 1];
+} SigHand;
+
+/* The one global: the table of the process. A vfork child's is reached from its Task only. */
+static SigHand process_sighand = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+extern char __executable_start[];   /* the linker's */
+extern char safe_syscall_start[], safe_syscall_end[], safe_syscall_interrupted[];
+abi_long safe_syscall_asm(volatile sig_atomic_t *pending, long nr, abi_ulong a0, abi_ulong a1,
+                          abi_ulong a2, abi_ulong a3, abi_ulong a4, abi_ulong a5);
+void host_sigreturn(void);
+
+abi_long safe_syscall(long nr, abi_ulong a0, abi_ulong a1, abi_ulong a2, abi_ulong a3, abi_ulong a4,
+                      abi_ulong a5)
+{
+    return safe_syscall_asm(&current_task->signal_pending, nr, a0, a1, a2, a3, a4, a5);
+}
+
+/* ---- the host's mask ---- */
+
+static void host_mask_set(uint64_t mask)
+{
+    host_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, SIGSET_BYTES);
+}
+
+static uint64_t host_mask_get(void)
+{
+    uint64_t mask = 0;
+    host_syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, SIGSET_BYTES);
+    return mask;
+}
+
+static void host_mask_block(void)
+{
+    host_mask_set(~FAULT_SIGNALS);
+}
+
+void signal_block_host(void)
+{
+    host_mask_set(~(uint64_t)0);
+}
+
+/* The guest's mask, unless a record keeps everything blocked. All is blocked on the host now. */
+void signal_unblock_host(Task *task)
+{
+    if (task->pending_sig) {
+        host_mask_block();
+    } else {
+        host_mask_set(task->sigmask & ~FAULT_SIGNALS);
+    }
+}
+
+static void fault_signals_check(Task *task)
+{
+    if (task->fault_pending & ~task->sigmask) {
+        task->signal_pending = 1;
+    }
+}
+
+/* What happens between the look at pending_sig and the host call is recorded by the handler, which
+ * then finds its blocked mask undone: record() sends a second one back to the queue. */
+bool signal_change_mask(Task *task, uint64_t mask)
+{
+    mask &= ~UNBLOCKABLE;
+    if (task->pending_sig && (mask & sig_bit(task->pending_sig))) {
+        return false;
+    }
+    host_mask_set(mask & ~FAULT_SIGNALS);
+    int sig = task->pending_sig;
+    if (sig) {
+        host_mask_block();
+        if (!(task->sigmask & sig_bit(sig)) && (mask & sig_bit(sig))) {
+            return false;
+        }
+    }
+    task->sigmask = mask;
+    fault_signals_check(task);
+    return true;
+}
+
+void signal_set_mask(Task *task, uint64_t mask)
+{
+    host_mask_block();
+    task->sigmask = mask & ~UNBLOCKABLE;
+    fault_signals_check(task);
+    signal_unblock_host(task);
+}
+
+void signal_temp_mask(Task *task, uint64_t mask)
+{
+    if (!task->restore_sigmask) {
+        task->saved_sigmask = task->sigmask;
+        task->restore_sigmask = true;
+    }
+    task->sigmask = mask & ~UNBLOCKABLE;
+    fault_signals_check(task);
+}
+
+/* ---- the host handler ---- */
+
+static int fault_index(int sig)
+{
+    return sig == SIGSEGV ? 0 : sig == SIGBUS ? 1 : 2;
+}
+
+/* Send a signal back into the queue of this thread. It is blocked on the host. */
+static void requeue(int sig, const siginfo_t *info)
+{
+    host_syscall(SYS_rt_tgsigqueueinfo, host_syscall(SYS_getpid), host_syscall(SYS_gettid), sig, info);
+}
+
+static void record(Task *task, int sig, const siginfo_t *info)
+{
+    if (sig_bit(sig) & FAULT_SIGNALS) {
+        if (!(task->fault_pending & sig_bit(sig))) {
+            task->fault_pending |= sig_bit(sig);
+            task->fault_info[fault_index(sig)] = *info;
+        }
+        if (task->sigmask & sig_bit(sig)) {
+            return;
+        }
+    } else if (task->pending_sig) {
+        requeue(sig, info);
+    } else {
+        task->pending_info = *info;
+        task->pending_sig = sig;
+    }
+    task->signal_pending = 1;
+    cpu_request_exit(task->cpu);
+}
+
+/* A fault of our own code: say where, and die as of any other crash. */
+static _Noreturn void die_of_own_fault(const Task *task, int sig, const siginfo_t *info,
+                                       const ucontext_t *uc)
+{
+    char line[200];
+    int n = snprintf(line, sizeof(line),
+                     "rivet: internal error: host signal %d at rivet+%#llx, address %p, guest pc "
+                     "%#llx\n",
+                     sig,
+                     (unsigned long long)uc->uc_mcontext.gregs[REG_RIP] -
+                         (unsigned long long)(uintptr_t)__executable_start,
+                     info->si_addr, task ? (unsigned long long)task->cpu->env.pc : 0ull);
+    if (write(STDERR_FILENO, line, (size_t)n) < 0) {
+        /* nobody to tell */
+    }
+    HostSigaction dfl = { .handler = 0, .flags = SA_RESTORER, .restorer = host_sigreturn };
+    host_syscall(SYS_rt_sigaction, sig, &dfl, NULL, SIGSET_BYTES);
+    host_mask_set(~sig_bit(sig));
+    host_syscall(SYS_tgkill, host_syscall(SYS_getpid), host_syscall(SYS_gettid), sig);
+    host_syscall(SYS_exit_group, 128 + sig);
+    __builtin_unreachable();
+}
+
+static bool is_fault(int sig, const siginfo_t *info)
+{
+    return info->si_code > 0 && (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE ||
+                                 sig == SIGTRAP);
+}
+
+static void host_handler(int sig, siginfo_t *info, void *context)
+{
+    ucontext_t *uc = context;
+    Task *task = current_task;
+    int saved_errno = errno;
+
+    if (is_fault(sig, info)) {
+        if (!guest_copy_fixup(uc) &&
+            !(task && cpu_handle_host_fault(task->cpu, sig, info->si_code,
+                                            (uint64_t)(uintptr_t)info->si_addr, uc))) {
+            die_of_own_fault(task, sig, info, uc);
+        }
+    } else if (task) {
+        record(task, sig, info);
+        if (task->pending_sig) {
+            uint64_t all = ~FAULT_SIGNALS;
+            memcpy(&uc->uc_sigmask, &all, sizeof(all));
+        }
+        char *pc = (char *)(uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+        if (task->signal_pending && pc >= safe_syscall_start && pc < safe_syscall_end) {
+            uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)safe_syscall_interrupted;
+        }
+    }
+    errno = saved_errno;
+}
+
+/* ---- actions ---- */
+
+static void host_action_set(int sig, const GuestSigaction *sa)
+{
+    HostSigaction h = { .flags = SA_RESTORER, .restorer = host_sigreturn };
+    bool handled = sa->handler > GUEST_SIG_IGN;
+    if (sig_bit(sig) & FAULT_SIGNALS) {
+        h.handler = (uintptr_t)host_handler;
+        h.flags |= SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+        h.flags |= handled ? sa->flags & SA_RESTART : SA_RESTART;
+        h.mask = ~FAULT_SIGNALS;
+    } else if (handled) {
+        h.handler = (uintptr_t)host_handler;
+        h.flags |= SA_SIGINFO | SA_ONSTACK | (sa->flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
+        h.mask = ~FAULT_SIGNALS;
+    } else {
+        h.handler = sa->handler;
+        h.flags |= sa->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
+    }
+    host_syscall(SYS_rt_sigaction, sig, &h, NULL, SIGSET_BYTES);
+}
+
+/* The action of sig, learnt from the host the first time. The table is locked. */
+static GuestSigaction *action_of(SigHand *sh, int sig)
+{
+    GuestSigaction *sa = &sh->action[sig];
+    if (!(sh->known & sig_bit(sig))) {
+        sh->known |= sig_bit(sig);
+        HostSigaction h = { 0 };
+        host_syscall(SYS_rt_sigaction, sig, NULL, &h, SIGSET_BYTES);
+        sa->handler = h.handler == GUEST_SIG_IGN ? GUEST_SIG_IGN : GUEST_SIG_DFL;
+        sa->flags = h.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
+    }
+    return sa;
+}
+
+static void action_set(SigHand *sh, int sig, const GuestSigaction *sa)
+{
+    sh->action[sig] = *sa;
+    sh->known |= sig_bit(sig);
+    host_action_set(sig, sa);
+}
+
+abi_long signal_action(CPUState *cpu, int sig, abi_ulong act, abi_ulong oldact, abi_ulong size)
+{
+    SigHand *sh = ((Task *)cpu->opaque)->sighand;
+    GuestSigaction sa, old;
+    if (size != SIGSET_BYTES) {
+        return -EINVAL;
+    }
+    if (act && !guest_read(&sa, act, sizeof(sa))) {
+        return -EFAULT;
+    }
+    if (sig < 1 || sig > SIGNALS || (act && (sig_bit(sig) & UNBLOCKABLE))) {
+        return -EINVAL;
+    }
+    pthread_mutex_lock(&sh->lock);
+    old = *action_of(sh, sig);
+    if (act) {
+        sa.mask &= ~UNBLOCKABLE;
+        sa.flags &= GUEST_SA_FLAGS;
+        action_set(sh, sig, &sa);
+    }
+    pthread_mutex_unlock(&sh->lock);
+    return oldact && !guest_write(oldact, &old, sizeof(old)) ? -EFAULT : 0;
+}
+
+/* ---- delivery ---- */
+
+static const char *signal_name(int sig)
+{
+    const char *name = sigabbrev_np(sig);
+    return name ? name : "RT";
+}
+
+_Noreturn void signal_die(CPUState *cpu, int sig)
+{
+    if (log_enabled(LOG_STRACE) || user_options.strace) {
+        FILE *f = log_begin();
+        fprintf(f, "+++ %d killed by SIG%s +++\n", (int)getpid(), signal_name(sig));
+        log_end(f);
+    }
+    signal_block_host();
+    HostSigaction dfl = { .handler = 0, .flags = SA_RESTORER, .restorer = host_sigreturn };
+    host_syscall(SYS_rt_sigaction, sig, &dfl, NULL, SIGSET_BYTES);
+    host_syscall(SYS_tgkill, host_syscall(SYS_getpid), host_syscall(SYS_gettid), sig);
+    host_mask_set(~sig_bit(sig));
+    /* Still here: the first process of a namespace, which such signals spare. */
+    host_syscall(SYS_exit_group, 128 + sig);
+    __builtin_unreachable();
+}
+
+static void default_action(CPUState *cpu, int sig)
+{
+    switch (sig) {
+    case SIGCHLD:
+    case SIGCONT:
+    case SIGURG:
+    case SIGWINCH:
+        break;
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+        /* The host has the default action as well: let it stop us once this is unblocked. */
+        host_syscall(SYS_tgkill, host_syscall(SYS_getpid), host_syscall(SYS_gettid), sig);
+        break;
+    default:
+        signal_die(cpu, sig);
+    }
+}
+
+static void log_signal(int sig, const siginfo_t *info)
+{
+    if (!log_enabled(LOG_STRACE | LOG_INT) && !user_options.strace) {
+        return;
+    }
+    FILE *f = log_begin();
+    if (is_fault(sig, info)) {
+        fprintf(f, "--- %d SIG%s {si_signo=%d, si_code=%d, si_addr=%p} ---\n", (int)getpid(),
+                signal_name(sig), sig, info->si_code, info->si_addr);
+    } else {
+        fprintf(f, "--- %d SIG%s {si_signo=%d, si_code=%d, si_pid=%d, si_uid=%u} ---\n", (int)getpid(),
+                signal_name(sig), sig, info->si_code, info->si_pid, info->si_uid);
+    }
+    log_end(f);
+}
+
+/* The interrupted system call restarts (pc is at its ecall) unless the handler's action says no. */
+static void decide_restart(CPUState *cpu, Task *task, const GuestSigaction *sa)
+{
+    int code = task->restart;
+    task->restart = 0;
+    if (code == ERESTARTNOHAND_ || code == ERESTART_RESTARTBLOCK_ ||
+        (code == ERESTARTSYS_ && !(sa->flags & SA_RESTART))) {
+        cpu->env.gpr[RV_A0] = (uint64_t)-EINTR;
+        cpu->env.pc += 4;
+    }
+}
+
+static void deliver(CPUState *cpu, int sig, const siginfo_t *info)
+{
+    Task *task = cpu->opaque;
+    SigHand *sh = task->sighand;
+
+    log_signal(sig, info);
+    pthread_mutex_lock(&sh->lock);
+    GuestSigaction sa = *action_of(sh, sig);
+    if (sa.handler > GUEST_SIG_IGN && (sa.flags & SA_RESETHAND)) {
+        GuestSigaction dfl = sa;
+        dfl.handler = GUEST_SIG_DFL;
+        action_set(sh, sig, &dfl);
+    }
+    pthread_mutex_unlock(&sh->lock);
+
+    if (sa.handler == GUEST_SIG_IGN) {
+        return;
+    }
+    if (sa.handler == GUEST_SIG_DFL) {
+        default_action(cpu, sig);
+        return;
+    }
+    decide_restart(cpu, task, &sa);
+    if (!sigframe_setup(cpu, sig, info, &sa)) {
+        if (sig == SIGSEGV) {
+            signal_die(cpu, SIGSEGV);
+        }
+        signal_force(cpu, SIGSEGV, SI_KERNEL, 0);
+    }
+}
+
+void signal_force(CPUState *cpu, int sig, int code, abi_ulong addr)
+{
+    Task *task = cpu->opaque;
+    siginfo_t info;
+    memset(&info, 0, sizeof(info));
+    info.si_signo = sig;
+    info.si_code = code;
+    info.si_addr = (void *)(uintptr_t)addr;
+
+    pthread_mutex_lock(&task->sighand->lock);
+    GuestSigaction *sa = action_of(task->sighand, sig);
+    if (sa->handler == GUEST_SIG_IGN || (task->sigmask & sig_bit(sig))) {
+        GuestSigaction dfl = *sa;
+        dfl.handler = GUEST_SIG_DFL;
+        action_set(task->sighand, sig, &dfl);
+    }
+    pthread_mutex_unlock(&task->sighand->lock);
+    deliver(cpu, sig, &info);
+    task->signal_pending = 1;       /* signal_deliver_pending() brings the host's mask up to date */
+}
+
+uint64_t signal_recorded(const Task *task)
+{
+    uint64_t set = task->fault_pending;
+    return task->pending_sig ? set | sig_bit(task->pending_sig) : set;
+}
+
+int signal_take(Task *task, uint64_t set, siginfo_t *info)
+{
+    uint64_t faults = task->fault_pending & set;
+    if (faults) {
+        int sig = __builtin_ctzll(faults) + 1;
+        *info = task->fault_info[fault_index(sig)];
+        __atomic_and_fetch(&task->fault_pending, ~sig_bit(sig), __ATOMIC_RELAXED);
+        return sig;
+    }
+    int sig = task->pending_sig;
+    if (!sig || !(set & sig_bit(sig))) {
+        return 0;
+    }
+    *info = task->pending_info;
+    task->pending_sig = 0;
+    return sig;
+}
+
+void signal_deliver_pending(CPUState *cpu)
+{
+    Task *task = cpu->opaque;
+    while (__builtin_expect(task->signal_pending || task->restore_sigmask, 0)) {
+        siginfo_t info;
+        int sig;
+        if (!task->pending_sig) {
+            host_mask_block();
+        }
+        task->signal_pending = 0;
+        while ((sig = signal_take(task, ~task->sigmask, &info))) {
+            deliver(cpu, sig, &info);
+        }
+        if (task->restore_sigmask) {        /* no handler ran */
+            task->restore_sigmask = false;
+            task->sigmask = task->saved_sigmask;
+            if (task->restart) {            /* what only this mask lets in came before the call */
+                task->restart = ERESTARTNOINTR_;
+            }
+            while ((sig = signal_take(task, ~task->sigmask, &info))) {
+                deliver(cpu, sig, &info);
+            }
+        }
+        if (task->pending_sig) {            /* blocked meanwhile, by the handler of another */
+            siginfo_t blocked = task->pending_info;
+            sig = task->pending_sig;
+            task->pending_sig = 0;
+            requeue(sig, &blocked);
+        }
+        fault_signals_check(task);
+        signal_unblock_host(task);
+    }
+    if (task->restart == ERESTART_RESTARTBLOCK_) {
+        cpu->env.gpr[RV_A7] = RESTART_SYSCALL;
+    }
+    task->restart = 0;
+}
+
+abi_long signal_return(CPUState *cpu)
+{
+    Task *task = cpu->opaque;
+    uint64_t mask;
+    if (task->pending_sig) {
+        return -ERESTARTNOINTR_;
+    }
+    if (!sigframe_restore(cpu, &mask)) {
+        signal_force(cpu, SIGSEGV, SI_KERNEL, 0);
+        return SYSCALL_NO_RESULT;
+    }
+    if (!signal_change_mask(task, mask)) {
+        signal_set_mask(task, mask);    /* recorded a moment ago: delivery sends it back to wait */
+    }
+    return SYSCALL_NO_RESULT;
+}
+
+bool signal_queue_self(Task *task, int sig, const siginfo_t *info)
+{
+    if (!(sig_bit(sig) & FAULT_SIGNALS) || info->si_code <= 0) {
+        return false;
+    }
+    record(task, sig, info);
+    return true;
+}
+
+/* ---- sigaltstack ---- */
+
+bool altstack_contains(const Task *task, abi_ulong sp)
+{
+    return sp > task->altstack.sp && sp - task->altstack.sp <= task->altstack.size;
+}
+
+static bool on_altstack(const Task *task, abi_ulong sp)
+{
+    return !(task->altstack.flags & GUEST_SS_AUTODISARM) && altstack_contains(task, sp);
+}
+
+void altstack_save(const Task *task, abi_ulong sp, GuestStack *out)
+{
+    *out = (GuestStack){ .sp = task->altstack.sp, .size = task->altstack.size };
+    out->flags = (task->altstack.flags & GUEST_SS_AUTODISARM) |
+                 (!task->altstack.size ? SS_DISABLE : on_altstack(task, sp) ? SS_ONSTACK : 0);
+}
+
+abi_long altstack_set(Task *task, abi_ulong sp, const GuestStack *ss)
+{
+    int mode = ss->flags & ~GUEST_SS_AUTODISARM;
+    if (on_altstack(task, sp)) {
+        return -EPERM;
+    }
+    if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0) {
+        return -EINVAL;
+    }
+    if (mode == SS_DISABLE) {
+        task->altstack.sp = 0;
+        task->altstack.size = 0;
+    } else if (ss->size < 2048) {           /* MINSIGSTKSZ */
+        return -ENOMEM;
+    } else {
+        task->altstack.sp = ss->sp;
+        task->altstack.size = ss->size;
+    }
+    task->altstack.flags = ss->flags;
+    return 0;
+}
+
+abi_long signal_altstack(CPUState *cpu, abi_ulong ss, abi_ulong oss)
+{
+    Task *task = cpu->opaque;
+    abi_ulong sp = cpu->env.gpr[RV_SP];
+    GuestStack set, old;
+    altstack_save(task, sp, &old);
+    if (ss) {
+        if (!guest_read(&set, ss, sizeof(set))) {
+            return -EFAULT;
+        }
+        abi_long ret = altstack_set(task, sp, &set);
+        if (ret) {
+            return ret;
+        }
+    }
+    return oss && !guest_write(oss, &old, sizeof(old)) ? -EFAULT : 0;
+}
+
+/* ---- life of processes and threads ---- */
+
+void signal_init(void)
+{
+    static const int faults[] = { SIGSEGV, SIGBUS, SIGILL };
+    for (unsigned i = 0; i < G_N_ELEMENTS(faults); i++) {
+        host_action_set(faults[i], action_of(&process_sighand, faults[i]));
+    }
+}
+
+void signal_init_thread(Task *task)
+{
+    if (!task->sighand) {                   /* the first thread: what the process was given */
+        task->sighand = &process_sighand;
+        task->sigmask = host_mask_get() & ~UNBLOCKABLE;
+        host_mask_set(task->sigmask & ~FAULT_SIGNALS);
+    }
+    void *stack = mmap(NULL, HOST_ALTSTACK, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    stack_t ss = { .ss_sp = stack, .ss_size = HOST_ALTSTACK };
+    if (stack == MAP_FAILED || sigaltstack(&ss, NULL)) {
+        fprintf(stderr, "rivet: no memory for a signal stack\n");
+        exit(1);
+    }
+    task->host_altstack = stack;
+}
+
+/* All signals are blocked from here to the end of the thread; one that was recorded for the process
+ * goes back to it. */
+void signal_fini_thread(Task *task)
+{
+    signal_block_host();
+    if (task->pending_sig && task->pending_info.si_code != SI_TKILL) {
+        pid_t pid = (pid_t)host_syscall(SYS_getpid);
+        if (host_syscall(SYS_rt_sigqueueinfo, pid, task->pending_sig, &task->pending_info) < 0) {
+            host_syscall(SYS_kill, pid, task->pending_sig);
+        }
+    }
+    stack_t off = { .ss_flags = SS_DISABLE };
+    sigaltstack(&off, NULL);
+    munmap(task->host_altstack, HOST_ALTSTACK);
+    task->host_altstack = NULL;
+}
+
+void signal_fork_prepare(Task *task)
+{
+    pthread_mutex_lock(&task->sighand->lock);
+}
+
+void signal_fork_parent(Task *task)
+{
+    pthread_mutex_unlock(&task->sighand->lock);
+}
+
+void signal_fork_child(CPUState *cpu)
+{
+    Task *task = cpu->opaque;
+    pthread_mutex_init(&task->sighand->lock, NULL);
+    task->fault_pending = 0;
+    task->signal_pending = 0;
+}
+
+struct SigHand *signal_copy_actions(Task *task)
+{
+    SigHand *copy = g_new0(SigHand, 1);
+    pthread_mutex_init(&copy->lock, NULL);
+    pthread_mutex_lock(&task->sighand->lock);
+    copy->known = task->sighand->known;
+    memcpy(copy->action, task->sighand->action, sizeof(copy->action));
+    pthread_mutex_unlock(&task->sighand->lock);
+    return copy;
+}
+
+void signal_free_actions(struct SigHand *sighand)
+{
+    g_free(sighand);
+}
+
+void signal_clear_handlers(Task *task)
+{
+    SigHand *sh = task->sighand;
+    pthread_mutex_lock(&sh->lock);
+    for (int sig = 1; sig <= SIGNALS; sig++) {
+        if (sh->action[sig].handler > GUEST_SIG_IGN) {
+            action_set(sh, sig, &(GuestSigaction){ .handler = GUEST_SIG_DFL });
+        }
+    }
+    pthread_mutex_unlock(&sh->lock);
+}
+
+/* execve() keeps what is ignored and blocked: for the signals that are ours on the host, make the
+ * host's state the guest's. Other threads of a process that ignores SIGSEGV must not fault now. */
+void signal_exec_prepare(Task *task)
+{
+    static const int faults[] = { SIGSEGV, SIGBUS, SIGILL };
+    uint64_t ours = task->sigmask & FAULT_SIGNALS;
+    for (unsigned i = 0; i < G_N_ELEMENTS(faults); i++) {
+        int sig = faults[i];
+        if (task->sighand->action[sig].handler == GUEST_SIG_IGN) {
+            HostSigaction ign = { .handler = GUEST_SIG_IGN, .flags = SA_RESTORER,
+                                  .restorer = host_sigreturn };
+            host_syscall(SYS_rt_sigaction, sig, &ign, NULL, SIGSET_BYTES);
+        }
+        if (ours & task->fault_pending & sig_bit(sig)) {
+            host_mask_set(task->sigmask);
+            requeue(sig, &task->fault_info[i]);
+        }
+    }
+    if (ours) {
+        host_mask_set(task->sigmask);
+    }
+}
+
+void signal_exec_failed(Task *task)
+{
+    static const int faults[] = { SIGSEGV, SIGBUS, SIGILL };
+    for (unsigned i = 0; i < G_N_ELEMENTS(faults); i++) {
+        if (task->sighand->action[faults[i]].handler == GUEST_SIG_IGN) {
+            host_action_set(faults[i], &task->sighand->action[faults[i]]);
+        }
+    }
+    if (task->sigmask & FAULT_SIGNALS) {
+        signal_set_mask(task, task->sigmask);
+    }
+}

@@ -1,0 +1,56 @@
+/*
+ * linux-user/signal_private.h: what signal.c, sigframe.c and sys_signal.c share.
+ */
+#ifndef LINUX_USER_SIGNAL_PRIVATE_H
+#define LINUX_USER_SIGNAL_PRIVATE_H
+
+#include "linux-user/signal.h"
+
+enum { SIGNALS = 64, SIGSET_BYTES = 8 };
+
+static inline uint64_t sig_bit(int sig)
+{
+    return (uint64_t)1 << (sig - 1);
+}
+
+/* Signals that always have our handler and are never blocked on the host. */
+#define FAULT_SIGNALS (sig_bit(SIGSEGV) | sig_bit(SIGBUS) | sig_bit(SIGILL))
+#define UNBLOCKABLE (sig_bit(SIGKILL) | sig_bit(SIGSTOP))
+
+/* struct sigaction of riscv64 (asm-generic/signal.h: no restorer). The flags' values are x86's. */
+typedef struct GuestSigaction {
+    abi_ulong handler;          /* 0 SIG_DFL, 1 SIG_IGN */
+    uint64_t flags;
+    uint64_t mask;
+} GuestSigaction;
+_Static_assert(sizeof(GuestSigaction) == 24, "struct sigaction of riscv64");
+
+enum { GUEST_SIG_DFL = 0, GUEST_SIG_IGN = 1 };
+
+/* stack_t of riscv64; x86-64's is the same. */
+typedef struct GuestStack {
+    abi_ulong sp;
+    int32_t flags;
+    uint32_t pad;
+    uint64_t size;
+} GuestStack;
+_Static_assert(sizeof(GuestStack) == 24, "stack_t of riscv64");
+
+enum { GUEST_SS_AUTODISARM = (int32_t)0x80000000 };
+
+/* sigaltstack's part, as kernel/signal.c has it. */
+void altstack_save(const Task *task, abi_ulong sp, GuestStack *out);
+abi_long altstack_set(Task *task, abi_ulong sp, const GuestStack *ss);
+bool altstack_contains(const Task *task, abi_ulong sp);
+
+/* Change the guest's mask. False: a signal that the new mask blocks was recorded before the change;
+ * nothing is changed, and the system call is to be restarted after its delivery. */
+bool signal_change_mask(Task *task, uint64_t mask);
+
+/* sigframe.c: build the frame of sig's handler; the mask is set, the host's mask not yet. False: the
+ * frame could not be written. */
+bool sigframe_setup(CPUState *cpu, int sig, const siginfo_t *info, const GuestSigaction *sa);
+/* Restore registers, mask and alternate stack from the frame at sp. False: it is malformed. */
+bool sigframe_restore(CPUState *cpu, uint64_t *mask);
+
+#endif

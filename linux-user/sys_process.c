@@ -1,0 +1,339 @@
+/*
+ * linux-user/sys_process.c: processes, threads, scheduling, prctl.
+ * Source: kernel/fork.c, kernel/exit.c, kernel/sys.c, kernel/sched/syscalls.c, arch/riscv.
+ */
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "exec/log.h"
+#include "linux-user/sys_common.h"
+#include "linux-user/thread.h"
+
+/* ---- birth ---- */
+
+/* struct clone_args: 64 bytes since 5.3, 80 with set_tid, 88 with cgroup. */
+typedef struct GuestCloneArgs {
+    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+    uint64_t set_tid, set_tid_size, cgroup;
+} GuestCloneArgs;
+enum { CLONE_ARGS_MIN = 64, GUEST_PAGE = 4096, NSIG_MAX = 64 };
+
+/* The rules of copy_process(). */
+static bool clone_flags_valid(uint64_t f)
+{
+    if ((f & (CLONE_NEWNS | CLONE_FS)) == (CLONE_NEWNS | CLONE_FS) ||
+        (f & (CLONE_NEWUSER | CLONE_FS)) == (CLONE_NEWUSER | CLONE_FS)) {
+        return false;
+    }
+    if (((f & CLONE_THREAD) && !(f & CLONE_SIGHAND)) || ((f & CLONE_SIGHAND) && !(f & CLONE_VM))) {
+        return false;
+    }
+    if ((f & CLONE_THREAD) && (f & (CLONE_NEWUSER | CLONE_NEWPID | CLONE_PIDFD))) {
+        return false;
+    }
+    return !((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND));
+}
+
+static abi_long do_clone(CPUState *cpu, const CloneRequest *rq)
+{
+    Task *task = cpu->opaque;
+    if (!clone_flags_valid(rq->flags)) {
+        return -EINVAL;
+    }
+    signal_block_host();
+    abi_long ret;
+    if (task->signal_pending) {         /* comes first, and must not be delivered twice */
+        ret = -ERESTARTNOINTR_;
+    } else if (rq->flags & CLONE_THREAD) {
+        ret = thread_create(cpu, rq);
+    } else {
+        ret = process_create(cpu, rq);
+    }
+    signal_unblock_host(task);
+    return ret;
+}
+
+/* CLONE_BACKWARDS: flags, stack, parent_tid, tls, child_tid */
+abi_long sys_clone(CPUState *cpu, const abi_ulong *a)
+{
+    CloneRequest rq = {
+        .flags = (uint32_t)a[0] & ~(uint32_t)CSIGNAL,
+        .exit_signal = (int)(a[0] & CSIGNAL),
+        .sp = a[1],
+        .parent_tid = a[2],
+        .tls = a[3],
+        .child_tid = a[4],
+        .pidfd = a[2],
+    };
+    if ((rq.flags & CLONE_PIDFD) && (rq.flags & (CLONE_PARENT_SETTID | CLONE_DETACHED))) {
+        return -EINVAL;
+    }
+    return do_clone(cpu, &rq);
+}
+
+static bool all_zero(abi_ulong addr, abi_ulong end, abi_long *err)
+{
+    for (; addr < end; addr++) {
+        uint8_t byte;
+        if (!guest_read(&byte, addr, 1)) {
+            *err = -EFAULT;
+            return false;
+        }
+        if (byte) {
+            *err = -E2BIG;
+            return false;
+        }
+    }
+    return true;
+}
+
+abi_long sys_clone3(CPUState *cpu, const abi_ulong *a)
+{
+    GuestCloneArgs ca = { 0 };
+    abi_ulong size = a[1];
+    abi_long err;
+    if (size > GUEST_PAGE) {
+        return -E2BIG;
+    }
+    if (size < CLONE_ARGS_MIN) {
+        return -EINVAL;
+    }
+    if (size > sizeof(ca) && !all_zero(a[0] + sizeof(ca), a[0] + size, &err)) {
+        return err;
+    }
+    if (!guest_read(&ca, a[0], MIN(size, sizeof(ca)))) {
+        return -EFAULT;
+    }
+    if ((ca.set_tid != 0) != (ca.set_tid_size != 0) || ca.set_tid_size > 32 ||
+        (ca.exit_signal & ~(uint64_t)CSIGNAL) || ca.exit_signal > NSIG_MAX ||
+        (ca.flags & (CLONE_DETACHED | (CSIGNAL & ~(uint64_t)CLONE_NEWTIME))) ||
+        (ca.stack != 0) != (ca.stack_size != 0) || ca.flags >> 34 ||
+        ((ca.flags & (CLONE_THREAD | CLONE_PARENT)) && ca.exit_signal)) {
+        return -EINVAL;
+    }
+    CloneRequest rq = {
+        .flags = ca.flags,
+        .exit_signal = (int)ca.exit_signal,
+        .is_clone3 = true,
+        .sp = ca.stack ? ca.stack + ca.stack_size : 0,
+        .tls = ca.tls,
+        .parent_tid = ca.parent_tid,
+        .child_tid = ca.child_tid,
+        .pidfd = ca.pidfd,
+        .set_tid = ca.set_tid,
+        .set_tid_size = ca.set_tid_size,
+        .cgroup = ca.cgroup,
+    };
+    return do_clone(cpu, &rq);
+}
+
+/* Our children need our executable when they call execve: open it before / and /proc change. */
+abi_long sys_change_root(CPUState *cpu, const abi_ulong *a)
+{
+    exec_keep_self();
+    return sys_forward(cpu, a);
+}
+
+/* ---- end ---- */
+
+abi_long sys_exit(CPUState *cpu, const abi_ulong *a)
+{
+    Task *task = cpu->opaque;
+    task->exit_code = (int)a[0];
+    task->exiting = true;
+    return SYSCALL_NO_RESULT;
+}
+
+abi_long sys_exit_group(CPUState *cpu, const abi_ulong *a)
+{
+    process_exit((int)a[0]);
+}
+
+abi_long sys_wait4(CPUState *cpu, const abi_ulong *a)
+{
+    return safe_syscall(SYS_wait4, a[0], shift_arg(a[1]), a[2], shift_arg(a[3]), 0, 0);
+}
+
+abi_long sys_waitid(CPUState *cpu, const abi_ulong *a)
+{
+    return safe_syscall(SYS_waitid, a[0], a[1], shift_arg(a[2]), a[3], shift_arg(a[4]), 0);
+}
+
+abi_long sys_gettid(CPUState *cpu, const abi_ulong *a)
+{
+    return ((Task *)cpu->opaque)->tid;
+}
+
+/* ---- scheduling: threads are host threads, all of it is the host's ---- */
+
+abi_long sys_sched_setparam(CPUState *cpu, const abi_ulong *a)
+{
+    return host_syscall(SYS_sched_setparam, a[0], shift_arg(a[1]));
+}
+
+abi_long sys_sched_setscheduler(CPUState *cpu, const abi_ulong *a)
+{
+    return host_syscall(SYS_sched_setscheduler, a[0], a[1], shift_arg(a[2]));
+}
+
+abi_long sys_sched_getscheduler(CPUState *cpu, const abi_ulong *a)
+{
+    return host_syscall(SYS_sched_getscheduler, a[0]);
+}
+
+abi_long sys_sched_getparam(CPUState *cpu, const abi_ulong *a)
+{
+    return host_syscall(SYS_sched_getparam, a[0], shift_arg(a[1]));
+}
+
+abi_long sys_sched_setaffinity(CPUState *cpu, const abi_ulong *a)
+{
+    return host_syscall(SYS_sched_setaffinity, a[0], a[1], shift_arg(a[2]));
+}
+
+abi_long sys_sched_getaffinity(CPUState *cpu, const abi_ulong *a)
+{
+    return host_syscall(SYS_sched_getaffinity, a[0], a[1], shift_arg(a[2]));
+}
+
+abi_long sys_sched_yield(CPUState *cpu, const abi_ulong *a)
+{
+    return host_syscall(SYS_sched_yield);
+}
+
+abi_long sys_sched_get_priority_max(CPUState *cpu, const abi_ulong *a)
+{
+    return host_syscall(SYS_sched_get_priority_max, a[0]);
+}
+
+abi_long sys_sched_get_priority_min(CPUState *cpu, const abi_ulong *a)
+{
+    return host_syscall(SYS_sched_get_priority_min, a[0]);
+}
+
+abi_long sys_sched_rr_get_interval(CPUState *cpu, const abi_ulong *a)
+{
+    return host_syscall(SYS_sched_rr_get_interval, a[0], shift_arg(a[1]));
+}
+
+abi_long sys_sched_setattr(CPUState *cpu, const abi_ulong *a)
+{
+    return host_syscall(SYS_sched_setattr, a[0], shift_arg(a[1]), a[2]);
+}
+
+abi_long sys_sched_getattr(CPUState *cpu, const abi_ulong *a)
+{
+    return host_syscall(SYS_sched_getattr, a[0], shift_arg(a[1]), a[2], a[3]);
+}
+
+/* Generated code keeps the guest's order of memory accesses wherever the host keeps its own. */
+abi_long sys_membarrier(CPUState *cpu, const abi_ulong *a)
+{
+    return host_syscall(SYS_membarrier, a[0], a[1], a[2]);
+}
+
+/* ---- what we do not offer ---- */
+
+/* As a kernel built without it; the C library then works without. */
+abi_long sys_rseq(CPUState *cpu, const abi_ulong *a)
+{
+    return -ENOSYS;
+}
+
+/* A tracer would see the emulator's registers and stops, not the guest's. */
+abi_long sys_ptrace(CPUState *cpu, const abi_ulong *a)
+{
+    log_printf(LOG_UNIMP, "ptrace request %d refused\n", (int)a[0]);
+    return -EPERM;
+}
+
+/* A filter would judge the emulator's own calls, and by the host's numbers. As a kernel without
+ * seccomp: programs with a sandbox then go on without it, or say so. */
+abi_long sys_seccomp(CPUState *cpu, const abi_ulong *a)
+{
+    return -ENOSYS;
+}
+
+/* ---- prctl ---- */
+
+#ifndef PR_GET_AUXV
+#define PR_GET_AUXV 0x41555856
+#endif
+enum { RISCV_SET_ICACHE_FLUSH_CTX = 71 };
+
+static abi_long prctl_get_auxv(const abi_ulong *a)
+{
+    uint8_t buf[1024];
+    abi_ulong n = MIN(process.auxv_size, sizeof(buf));
+    if (a[3] || a[4]) {
+        return -EINVAL;
+    }
+    if (!guest_read(buf, process.auxv, n) || !guest_write(a[1], buf, MIN(n, a[2]))) {
+        return -EFAULT;
+    }
+    return (abi_long)process.auxv_size;
+}
+
+abi_long sys_prctl(CPUState *cpu, const abi_ulong *a)
+{
+    Task *task = cpu->opaque;
+    int option = (int)a[0];
+    switch (option) {
+    /* arguments are numbers, or none */
+    case PR_SET_PDEATHSIG:
+    case PR_GET_DUMPABLE:
+    case PR_SET_DUMPABLE:
+    case PR_GET_KEEPCAPS:
+    case PR_SET_KEEPCAPS:
+    case PR_GET_TIMING:
+    case PR_SET_TIMING:
+    case PR_CAPBSET_READ:
+    case PR_CAPBSET_DROP:
+    case PR_GET_SECUREBITS:
+    case PR_SET_SECUREBITS:
+    case PR_SET_TIMERSLACK:
+    case PR_GET_TIMERSLACK:
+    case PR_TASK_PERF_EVENTS_DISABLE:
+    case PR_TASK_PERF_EVENTS_ENABLE:
+    case PR_MCE_KILL:
+    case PR_MCE_KILL_GET:
+    case PR_SET_PTRACER:
+    case PR_SET_CHILD_SUBREAPER:
+    case PR_SET_NO_NEW_PRIVS:
+    case PR_GET_NO_NEW_PRIVS:
+    case PR_SET_THP_DISABLE:
+    case PR_GET_THP_DISABLE:
+    case PR_CAP_AMBIENT:
+    case PR_SET_IO_FLUSHER:
+    case PR_GET_IO_FLUSHER:
+        return host_syscall(SYS_prctl, option, a[1], a[2], a[3], a[4]);
+    /* a pointer first */
+    case PR_GET_PDEATHSIG:
+    case PR_SET_NAME:
+    case PR_GET_NAME:
+    case PR_GET_CHILD_SUBREAPER:
+        return host_syscall(SYS_prctl, option, shift_arg(a[1]), a[2], a[3], a[4]);
+    case PR_SET_VMA:
+        return host_syscall(SYS_prctl, option, a[1], shift_arg(a[2]), a[3], shift_arg(a[4]));
+    case PR_SCHED_CORE:
+        return host_syscall(SYS_prctl, option, a[1], a[2], a[3], shift_arg(a[4]));
+    case PR_GET_TID_ADDRESS:
+        return guest_write(a[1], &task->clear_child_tid, sizeof(task->clear_child_tid)) ? 0 : -EFAULT;
+    case PR_GET_AUXV:
+        return prctl_get_auxv(a);
+    case PR_GET_SECCOMP:
+        return 0;
+    /* fence.i needs no help here whichever thread runs it */
+    case RISCV_SET_ICACHE_FLUSH_CTX:
+        return a[1] <= 1 && a[2] <= 1 ? 0 : -EINVAL;
+    /* of other architectures, or not built into our kernel: seccomp filters, vectors, pointer masking */
+    default:
+        log_printf(LOG_UNIMP, "prctl %d\n", option);
+        return -EINVAL;
+    }
+}

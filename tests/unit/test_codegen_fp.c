@@ -171,6 +171,17 @@ static uint64_t fp_value(ValueKind k)
     return k == VALUE_F32 ? value32() : k == VALUE_F64 ? value64() : value_raw();
 }
 
+/* Values that meet each other's exceptions: inf * 0 + NaN is rare among all. */
+static uint64_t extreme_value(ValueKind k)
+{
+    static const uint64_t f64[] = { 0, 0x7ff0000000000000, 0x7ff8000000000001, 0x7ff0000000000001,
+                                    0x3ff0000000000000, 0x7fefffffffffffff };
+    static const uint32_t f32[] = { 0, 0x7f800000, 0x7fc00001, 0x7f800001, 0x3f800000, 0x7f7fffff };
+    unsigned i = below(6);
+    return k == VALUE_F32 ? (BOX | f32[i]) ^ (rnd() & 0x80000000u)
+                          : f64[i] ^ (rnd() & UINT64_C(1) << 63);
+}
+
 /* ---- the machine ---- */
 
 static uint32_t fflags_of(uint32_t mxcsr)
@@ -428,8 +439,9 @@ static void gen_op(IrOpcode opc, IrType t, IrTemp *out, IrTemp *const in[3], uin
 static void run_values(ValueKind kind, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
+        bool extreme = below(4) == 0;
         for (unsigned r = 0; r < 32; r++) {
-            env.fpr[r] = fp_value(kind);
+            env.fpr[r] = extreme ? extreme_value(kind) : fp_value(kind);
             env.gpr[r] = value_int();
         }
         uint32_t fflags = below(4) ? 0 : below(32);

@@ -165,7 +165,6 @@ static void set_comm(const char *path)
 
 static _Noreturn void run(abi_ulong sp)
 {
-    static Task task;
     exec_options.guest_base = guest_base;
     exec_init();
     if (guest_base) {
@@ -174,12 +173,9 @@ static _Noreturn void run(abi_ulong sp)
     CPUState *cpu = cpu_create();
     cpu->env.pc = process.entry;
     cpu->env.gpr[RV_SP] = sp;
-    cpu->opaque = &task;
-    task.cpu = cpu;
-    task.tid = (int)syscall(SYS_gettid);
-    current_task = &task;
+    Task *task = task_new(cpu);
     signal_init();
-    signal_init_thread(&task);
+    signal_init_thread(task);
     cpu_loop(cpu);
 }
 

@@ -640,16 +640,16 @@ bool guest_code_shared(vaddr pc)
     return shared;
 }
 
-/* Both locks, so that the child of a fork finds them free and the map whole. */
+/* The map changes under mmap_lock only, so the child of a fork finds it whole. map_lock is not taken:
+ * exec's locks, which come before it, are still to be taken; a reader that has it does not exist in
+ * the child. */
 void mmap_fork_prepare(void)
 {
     pthread_mutex_lock(&mmap_lock);
-    pthread_mutex_lock(&map_lock);
 }
 
 void mmap_fork_parent(void)
 {
-    pthread_mutex_unlock(&map_lock);
     pthread_mutex_unlock(&mmap_lock);
 }
 

@@ -178,12 +178,13 @@ static uint64_t host_arith32(IrOpcode opc, uint64_t va, uint64_t vb, uint64_t vc
     return from_float(a);
 }
 
-/* fadd .. fnmadd */
+/* fadd .. fnmadd; a NaN is the canonical one from the fused ops, the host's from the others */
 static uint64_t arith(const IrOp *op, const Format *f, const uint64_t in[3], uint32_t round,
                       uint32_t *fflags)
 {
     uint64_t a = raw(f, in[0]), b = raw(f, in[1]), c = raw(f, in[2]);
     bool fused = op->opcode >= IR_fmadd && op->opcode <= IR_fnmadd;
+    uint64_t nan = fused ? f->canonical_nan : f->default_nan;
     bool any_nan = false;
     for (unsigned i = 0; i < op->nin; i++) {
         any_nan |= is_nan(f, raw(f, in[i]));
@@ -194,10 +195,10 @@ static uint64_t arith(const IrOp *op, const Format *f, const uint64_t in[3], uin
     /* inf * 0 is invalid even if the addend is a quiet NaN. */
     if (fused && ((is_inf(f, a) && is_zero(f, b)) || (is_zero(f, a) && is_inf(f, b)))) {
         *fflags |= IR_NV;
-        return f->default_nan;
+        return nan;
     }
     if (any_nan) {
-        return f->default_nan;
+        return nan;
     }
     if (op->opcode == IR_fnmsub || op->opcode == IR_fnmadd) {
         a ^= f->sign;
@@ -209,7 +210,7 @@ static uint64_t arith(const IrOp *op, const Format *f, const uint64_t in[3], uin
     uint64_t r = f->bits == 32 ? host_arith32((IrOpcode)op->opcode, a, b, c)
                                : host_arith64((IrOpcode)op->opcode, a, b, c);
     *fflags |= ir_fp_leave(saved);
-    return is_nan(f, r) ? f->default_nan : r;
+    return is_nan(f, r) ? nan : r;
 }
 
 /* Numbers (no NaN) as integers in the same order, -0 just below +0. */

@@ -234,9 +234,12 @@ static void load_value(BackendContext *be, int r, const IrTemp *t)
     }
 }
 
-/* Integer ops of type i32 look at the low halves only, so any constant fits. */
-static inline bool narrow_consts(const IrOp *op)
+/* Does input i count by its low half only? Then any constant fits in an immediate. */
+static inline bool is_narrow(const IrOp *op, unsigned i)
 {
+    if (op->opcode == IR_guest_st || op->opcode == IR_guest_amo) {
+        return i == 1 && (op->k[1] & MO_SIZE) <= MO_32;
+    }
     return op->type == IR_I32 && (op->opcode <= IR_movcond || op->opcode == IR_brcond_tb);
 }
 
@@ -246,7 +249,7 @@ static Opnd resolve_input(BackendContext *be, const IrOp *op, const LowerRow *ro
     IrTemp *t = op->in[i];
     unsigned kind = row->in[i];
     if (t->kind == IR_CONST && (kind & IN_BIT_I)) {
-        int64_t v = narrow_consts(op) ? (int32_t)t->value : (int64_t)t->value;
+        int64_t v = is_narrow(op, i) ? (int32_t)t->value : (int64_t)t->value;
         if (fits_s32(v)) {
             return opnd_imm(v);
         }
@@ -404,6 +407,12 @@ void ra_finish(BackendContext *be, const IrOp *op, int out)
     IrTemp *t = op->out;
     if (!t) {
         return;
+    }
+    if (t->cls == IR_FP && out < XMM0) {        /* a helper's result */
+        int r = is_pinned(t) ? t->reg : alloc(be, RA_SCRATCH_FP);
+        x86_rr(&be->e, X86_MOVD_x_r, 1, r, out);
+        be->locked = 0;
+        out = r;
     }
     if (is_pinned(t)) {
         if (out != t->reg) {

@@ -9,7 +9,7 @@
 #include "backend-x86_64/emit.h"
 
 enum Form {
-    MR, RM, M, MI, MIB, RMI, RMB, MC, RVM, RMV, XM, MX, XR, RX, XB, XVX, GX, MM,
+    MR, RM, M, MI, MIW, MIB, RMI, RMB, MC, RVM, RMV, XM, MX, XR, RX, XB, XVX, GX, MM,
 };
 
 typedef struct Row {
@@ -27,7 +27,7 @@ enum { NUM_ROWS = sizeof(rows) / sizeof(rows[0]) };
 
 static csh cs;
 static cs_insn *insn;
-static uint8_t buf[256];
+static uint8_t buf[8192];         /* jumps go up to 0x1000 */
 
 /* ---- expected text ---- */
 
@@ -181,7 +181,7 @@ static bool w_allowed(const Row *r, unsigned w)
     }
     if (r->form == XM || r->form == MX || r->form == XB || r->form == MM ||
         ((r->insn & X86E_B8) && r->form != RM) || rm_bits(r, 0) == 64 ||
-        (r->form == MR && rm_bits(r, 0) == 16)) {
+        ((r->form == MR || r->form == MIW) && rm_bits(r, 0) == 16)) {
         return w == 0;
     }
     return true;
@@ -218,7 +218,7 @@ static bool takes_vvvv(const Row *r, bool mem)
            !starts(r->text, "ptest");
 }
 
-enum { IMM8 = 0x12, IMM32 = 0x12345678, CMP_IMM = 1 };
+enum { IMM8 = 0x12, IMM16 = 0x1234, IMM32 = 0x12345678, CMP_IMM = 1 };
 
 static void emit_imm(Emit *e, const Row *r)
 {
@@ -228,6 +228,9 @@ static void emit_imm(Emit *e, const Row *r)
         } else {
             emit_u32(e, IMM32);
         }
+    } else if (r->form == MIW) {
+        emit_u8(e, IMM16 & 0xff);
+        emit_u8(e, IMM16 >> 8);
     } else if (r->form == XB && starts(r->text, "cmp")) {
         emit_u8(e, CMP_IMM);
     } else if (r->form == MIB || r->form == RMB || r->form == XB) {
@@ -268,6 +271,9 @@ static const char *row_text(const Row *r, bool vex, unsigned w, int reg, int vvv
     case MI:
         sprintf(s, "%s %s, %s", m, rm, number(IMM32));
         break;
+    case MIW:
+        sprintf(s, "%s %s, %s", m, rm, number(IMM16));
+        break;
     case MIB:
         sprintf(s, "%s %s, %s", m, rm, number(IMM8));
         break;
@@ -300,7 +306,8 @@ static const char *row_text(const Row *r, bool vex, unsigned w, int reg, int vvv
 /* The register operand: XMMs, or integers (0 where the row has a digit). */
 static int pick_reg(const Row *r, unsigned i)
 {
-    bool none = r->form == M || r->form == MM || r->form == MI || r->form == MIB || r->form == MC;
+    bool none = r->form == M || r->form == MM || r->form == MI || r->form == MIW || r->form == MIB ||
+                r->form == MC;
     return none ? 0 : reg_is_xmm(r->form) ? (int)i + XMM0 : (int)i;
 }
 

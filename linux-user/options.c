@@ -308,6 +308,12 @@ static bool set_perf_map(Parse *p, const char *arg)
     return true;
 }
 
+static bool set_stats(Parse *p, const char *arg)
+{
+    exec_options.stats = true;
+    return true;
+}
+
 static bool set_features(Parse *p, const char *arg)
 {
     if (!backend_parse_features(arg, &exec_options.host_features)) {
@@ -367,6 +373,34 @@ static bool parse_env(Parse *p, char **envp, const char *prefix)
     return true;
 }
 
+/* What the options argv[1] to argv[end - 1] mean for a child: all but those that are about the first
+ * program only. The prefix is named as an absolute path: the guest may change its directory. */
+static void set_inherited(int end, char **argv)
+{
+    bool prefix = *user_options.ld_prefix;
+    if (end <= 1 && !prefix) {
+        return;
+    }
+    char **out = g_new(char *, (size_t)end + 3);
+    int n = 0;
+    if (prefix) {
+        out[n++] = (char *)"-L";
+        out[n++] = g_canonicalize_filename(user_options.ld_prefix, NULL);
+    }
+    for (int i = 1; i < end && strcmp(argv[i], "--") != 0; i++) {
+        const OptionRow *row = find_row(argv[i] + (argv[i][1] == '-' ? 2 : 1), false);
+        int words = row->arg ? 2 : 1;
+        if (row->set != set_ld_prefix && row->set != set_argv0 && row->set != set_set_env &&
+            row->set != set_unset_env) {
+            memcpy(out + n, argv + i, (size_t)words * sizeof(char *));
+            n += words;
+        }
+        i += words - 1;
+    }
+    out[n] = NULL;
+    user_options.inherited = out;
+}
+
 /* The options of argv from *at on; *at is then the program. */
 static bool parse_flags(Parse *p, int argc, char **argv, int *at)
 {
@@ -414,6 +448,7 @@ bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt,
     if (cl->action != OPTIONS_RUN) {
         return true;
     }
+    set_inherited(binfmt->no_options ? 1 : at, argv);
     char *why = NULL;
     if (!rv_cpu_model(user_options.cpu_model, &exec_options.exts, &why)) {
         g_set_error(err, RIVET_LOAD_ERROR, 1, "-cpu: %s", why);
@@ -442,8 +477,8 @@ void options_help(FILE *f)
           "Options, and the environment variables (RIVET_x, or else QEMU_x) that do the same:\n", f);
     for (size_t i = 0; i < G_N_ELEMENTS(option_rows); i++) {
         const OptionRow *r = &option_rows[i];
-        char *left = g_strdup_printf("%s%s%s%s", *r->flag ? "-" : "", r->flag,
-                                     r->arg && *r->flag ? " " : "", r->arg ? r->arg : "");
+        char *left = *r->flag ? g_strdup_printf("-%s %s", r->flag, r->arg ? r->arg : "")
+                              : g_strdup_printf("(%s)", r->arg ? r->arg : "variable only");
         fprintf(f, "  %-20s %-17s %s\n", left, r->env, r->help);
         g_free(left);
     }

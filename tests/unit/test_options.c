@@ -136,6 +136,26 @@ START_TEST(defaults)
 }
 END_TEST
 
+/* What a child that is RISC-V as well is started with. */
+static const struct {
+    const char *line, *env, *want;
+} inherited[] = {
+    { "rivet ./x", "", "" },
+    { "rivet ./x -strace", "", "" },
+    { "rivet -L /r/ -0 n -E A=1 -U B -cpu rv64 -strace -- ./x", "", "-L /r -cpu rv64 -strace" },
+    { "rivet -s 1M ./x", "QEMU_LD_PREFIX=/q", "-L /q -s 1M" },
+};
+
+START_TEST(inherits)
+{
+    CommandLine cl;
+    ck_assert(parse(inherited[_i].line, inherited[_i].env, &plain, &cl, NULL));
+    char *got = user_options.inherited ? g_strjoinv(" ", user_options.inherited) : g_strdup("");
+    ck_assert_str_eq(got, inherited[_i].want);
+    g_free(got);
+}
+END_TEST
+
 START_TEST(actions)
 {
     CommandLine cl;
@@ -224,6 +244,7 @@ int main(void)
     tcase_add_loop_test(t, refuses, 0, G_N_ELEMENTS(bad));
     tcase_add_test(t, values);
     tcase_add_test(t, defaults);
+    tcase_add_loop_test(t, inherits, 0, G_N_ELEMENTS(inherited));
     tcase_add_test(t, actions);
     tcase_add_test(t, binfmt);
     tcase_add_loop_test(t, script, 0, G_N_ELEMENTS(scripts));

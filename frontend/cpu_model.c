@@ -25,8 +25,8 @@ static const ExtInfo ext_info[RV_EXT_COUNT] = {
 #define SET_RV64GC \
     (E(I) | E(M) | E(A) | E(F) | E(D) | E(C) | E(Zicsr) | E(Zifencei) | E(Zicntr))
 #define SET_RVA22 \
-    (SET_RV64GC | E(Zihpm) | E(Zihintpause) | E(Zicbom) | E(Zicbop) | E(Zicboz) | E(Zba) | E(Zbb) | \
-     E(Zbs) | E(Zkt))
+    (SET_RV64GC | E(Zihpm) | E(Zihintpause) | E(Zicbom) | E(Zicbop) | E(Zicboz) | E(Zba) | \
+     E(Zbb) | E(Zbs) | E(Zkt))
 #define SET_MAX ((1ull << RV_EXT_COUNT) - 1)
 
 static const struct {

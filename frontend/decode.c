@@ -1,8 +1,8 @@
 /*
  * frontend/decode.c: the decoder, built from insns.def and formats.def.
  *
- * rv_decode_init() turns every pattern into mask and match and files the row under each bucket whose
- * words it can match. A bucket is what a few cheap bits tell:
+ * rv_decode_init() turns every pattern into mask and match and files the row under each bucket
+ * whose words it can match. A bucket is what a few cheap bits tell:
  *
  *   16-bit insns   bits 15:13 and 1:0            32 buckets
  *   OP-FP          bits 31:25 (funct7)          128 buckets
@@ -69,8 +69,8 @@ static unsigned bucket_of(uint32_t w)
     return (w >> 2 & 31) * 8 + (w >> 12 & 7);
 }
 
-/* The buckets a row reaches are *n in a row, from the one returned on: the bits that choose a bucket
- * are fixed in every row, but for funct3, which may be free. */
+/* The buckets a row reaches are *n in sequence, from the one returned on: the bits that choose a
+ * bucket are fixed in every row, but for funct3, which may be free. */
 static unsigned row_buckets(const RvRow *r, unsigned *n)
 {
     uint32_t chosen_by = r->len == 2 ? 0xe003 : (r->match & 0x7f) == OP_FP ? 0xfe00007f : 0x707f;
@@ -182,7 +182,8 @@ bool rv_decode(uint32_t word, RvExtSet exts, DecodedInsn *d)
     d->rm = wide ? w >> 12 & 7 : 0;
     d->aq = wide ? w >> 26 & 1 : 0;
     d->rl = wide ? w >> 25 & 1 : 0;
-    for (const Filed *f = &filed[bucket_start[b]], *end = &filed[bucket_start[b + 1]]; f < end; f++) {
+    const Filed *end = &filed[bucket_start[b + 1]];
+    for (const Filed *f = &filed[bucket_start[b]]; f < end; f++) {
         if ((w & f->mask) == f->match && (f->need & ~exts) == 0) {
             d->row = f->row;
             d->id = f->id;

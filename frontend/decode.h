@@ -39,7 +39,7 @@ typedef struct DecodedInsn {
     uint8_t rd, rs1, rs2, rs3;
     uint8_t rm;                 /* fp rounding mode field */
     uint8_t aq, rl;
-    int64_t imm;                /* sign-extended; shamt; csr number for Zicsr; pred/succ for fence */
+    int64_t imm;                /* sign-extended; shamt; csr number of Zicsr; pred/succ of fence */
     uint32_t word;              /* raw bits (16-bit insns zero-extended) */
 } DecodedInsn;
 

@@ -2,8 +2,8 @@
  * frontend/trans.h: what the trans_*.c files share. Private to frontend/.
  *
  * trans_<id>(dc, d) translates one insn: it emits the IR and returns true, or returns false, before
- * it has emitted anything, when the operands are reserved or the insn is illegal here. It ends the TB
- * through trans_goto(), trans_exit() or an own way out followed by DISAS_NORETURN.
+ * it has emitted anything, when the operands are reserved or the insn is illegal here. It ends the
+ * TB through trans_goto(), trans_exit() or an own way out followed by DISAS_NORETURN.
  */
 #ifndef FRONTEND_TRANS_H
 #define FRONTEND_TRANS_H
@@ -30,8 +30,8 @@ bool trans_const_x(const DisasContext *dc, unsigned r, uint64_t *v);
 /* The pc after the insn being translated. */
 uint64_t trans_next_pc(const DisasContext *dc);
 
-/* n jump slots in a row, the first of them, or -1 when the TB has no more (the caller ends the TB with
- * goto_ptr). At the start of an insn TB_RESERVED_SLOTS are free. */
+/* The first of n jump slots in sequence, or -1 when the TB has no more (the caller ends the TB
+ * with goto_ptr). At the start of an insn TB_RESERVED_SLOTS are free. */
 int trans_new_slot(DisasContext *dc, unsigned n);
 
 /* End the TB with a jump to a known pc (goto_tb, or exit through lookup when slots ran out). */

@@ -3,8 +3,8 @@
  * and Zifencei.
  *
  * frm is part of the TB's key, so reading it is a constant and a write that changes it ends the TB
- * by EXCP_FLAGS, with the new value stored; one that leaves it as it is costs a compare. fflags live
- * in the host's fp status: reads and writes of them stay inside the TB.
+ * by EXCP_FLAGS, with the new value stored; one that leaves it as it is costs a compare. fflags
+ * live in the host's fp status: reads and writes of them stay inside the TB.
  *
  * Source: volume I, "Zicsr" (which forms read and write), "F" (fcsr), "Zicntr", "Zihpm".
  */

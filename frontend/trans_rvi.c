@@ -2,8 +2,8 @@
  * frontend/trans_rvi.c: RV64I, with the hints and cache operations that live in its space
  * (Zihintpause, Zicbom, Zicboz, Zicbop, Zawrs, Zimop).
  *
- * W insns compute at i32 and sign-extend: the i32 ops of the IR yield zero-extended results. A write to
- * x0 is dropped, but loads to x0 are still performed.
+ * W insns compute at i32 and sign-extend: the i32 ops of the IR yield zero-extended results. A
+ * write to x0 is dropped, but loads to x0 are still performed.
  */
 #include "frontend/trans.h"
 

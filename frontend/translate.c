@@ -5,8 +5,8 @@
  * brcond_tb and translation goes on behind them, until an unconditional jump, an exit, or one of
  * translator_loop()'s limits.
  *
- * Known constants (lui, auipc, li and what addi, slli make of them) are tracked per register from the
- * TB's start, so that auipc + jalr becomes a direct call. What is known stays known over brcond_tb;
+ * Known constants (lui, auipc, li and what addi, slli make of them) are tracked per register from
+ * the TB's start, so that auipc + jalr becomes a direct call. What is known stays known over brcond_tb;
  * every write goes through trans_dst_x(), which forgets.
  */
 #include "frontend/translate.h"

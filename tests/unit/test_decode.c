@@ -1,8 +1,8 @@
 /*
  * tests/unit/test_decode.c: the instruction table, the decoder, the disassembler, the cpu models.
  *
- * The words are what binutils assembles; those of Zcb, Zicond and Zimop, which it does not know yet,
- * are from the manual. Branch targets are relative to PC.
+ * The words are what binutils assembles; those of Zcb, Zicond and Zimop, which it does not know
+ * yet, are from the manual. Branch targets are relative to PC.
  */
 #include <check.h>
 #include <glib.h>

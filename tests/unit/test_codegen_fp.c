@@ -221,16 +221,13 @@ static const BackendLayout layout = {
 
 static void machine_init(void)
 {
-    static char names[64][8];
     static IrHelperFn *const helpers[] = { helper_fcvt_if_slow, helper_fcvt_fi_slow,
                                            helper_fma_slow, helper_fminmax_slow,
                                            helper_fclass_slow };
     ir = ir_new();
     for (unsigned i = 0; i < 32; i++) {
-        sprintf(names[i], "x%u", i);
-        sprintf(names[32 + i], "f%u", i);
-        gpr[i] = ir_global_new(ir, IR_INT, names[i], FIELD(gpr) + 8 * (int)i);
-        fpr[i] = ir_global_new(ir, IR_FP, names[32 + i], FIELD(fpr) + 8 * (int)i);
+        gpr[i] = ir_global_new(ir, IR_INT, g_strdup_printf("x%u", i), FIELD(gpr) + 8 * (int)i);
+        fpr[i] = ir_global_new(ir, IR_FP, g_strdup_printf("f%u", i), FIELD(fpr) + 8 * (int)i);
     }
     cfg.layout = layout;
     for (int i = 0; i < BACKEND_MAX_PIN_INT; i++) {
@@ -320,10 +317,8 @@ static void tb_run(uint32_t fflags, uint32_t round)
         fail_tb(&before, "rounding mode differs");
     }
     if (fflags_of(env.fp_status) != st.fflags) {
-        char what[64];
-        sprintf(what, "round %u: flags %#x -> %#x, wanted %#x", round, fflags,
-                fflags_of(env.fp_status), st.fflags);
-        fail_tb(&before, what);
+        fail_tb(&before, g_strdup_printf("round %u: flags %#x -> %#x, wanted %#x", round, fflags,
+                                         fflags_of(env.fp_status), st.fflags));
     }
 }
 

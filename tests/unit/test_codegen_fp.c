@@ -3,11 +3,14 @@
  *
  * Each case compiles small TBs and runs them on special and random values in the four rounding
  * modes, comparing every register and the sticky flags. Operands are pinned registers, fields of
- * env and temps, often the same one twice; host features are masked one after the other.
+ * env and temps, often the same one twice; host features are masked one after the other. A last case
+ * faults and looks at what the signal context gives back of pinned registers and status.
  * RIVET_TEST_FP_COUNT scales the number of TBs (default 1).
  */
 #include <check.h>
 #include <math.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -638,6 +641,75 @@ START_TEST(test_mix)
 }
 END_TEST
 
+/* ---- faults ---- */
+
+static sigjmp_buf fault_jmp;
+
+static void on_fault(int sig, siginfo_t *info, void *ucontext)
+{
+    backend_sync_from_ucontext(&cfg, &env, ucontext);
+    siglongjmp(fault_jmp, 1);
+}
+
+/* Generated code's rsp is no stack for a handler. */
+static void catch_faults(void)
+{
+    static uint8_t stack[64 * 1024];
+    stack_t ss = { .ss_sp = stack, .ss_size = sizeof(stack) };
+    struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    ck_assert_int_eq(sigaltstack(&ss, NULL), 0);
+    ck_assert_int_eq(sigaction(SIGSEGV, &sa, NULL), 0);
+}
+
+static void fault_prefix(void)
+{
+    tb_begin();
+    for (unsigned r = 8; r < 8 + BACKEND_MAX_PIN_INT; r++) {
+        ir_gen_add(ir, IR_I64, gpr[r], gpr[r], gpr[r - 4]);
+    }
+    for (unsigned r = 8; r < 8 + BACKEND_MAX_PIN_FP; r++) {
+        ir_gen_fdiv(ir, IR_F64, fpr[r], fpr[r], fpr[r - 4]);
+        ir_gen_fcanon(ir, IR_F64, fpr[r], fpr[r]);
+    }
+}
+
+START_TEST(test_fault_sync)
+{
+    set_features(0);
+    catch_faults();
+    BackendContext *be = backend_new(&cfg);
+    for (unsigned i = 0; i < 200; i++) {
+        IrInterpState st = { .env = &env_interp, .round = host_rounds[i & 3] };
+        for (unsigned r = 0; r < 32; r++) {
+            env.fpr[r] = value64();
+            env.gpr[r] = value_int();
+        }
+        TestEnv before = env;
+        env_interp = env;
+        fault_prefix();
+        ir_gen_exit_tb(ir, IR_I64, EXIT_REASON, 0);
+        ir_interp(ir, &st);
+
+        fault_prefix();
+        ir_gen_guest_ld(ir, IR_I64, gpr[2], ir_const(ir, 0x10), 0, MO_64);
+        tb_compile(be);
+        env.fp_status = mxcsr_of(0, st.round);
+        unsigned host_mxcsr = __builtin_ia32_stmxcsr();
+        if (!sigsetjmp(fault_jmp, 1)) {
+            ((BackendEnterFn *)(uintptr_t)cfg.enter)(&env, code + stubs_size);
+            ck_abort_msg("no fault");
+        }
+        __builtin_ia32_ldmxcsr(host_mxcsr);
+        ck_assert_uint_eq(fflags_of(env.fp_status), st.fflags);
+        if (memcmp(env.gpr, env_interp.gpr, sizeof(env.gpr)) ||
+            memcmp(env.fpr, env_interp.fpr, sizeof(env.fpr))) {
+            fail_tb(&before, "registers differ at the fault");
+        }
+    }
+    backend_free(be);
+}
+END_TEST
+
 START_TEST(test_features)
 {
     uint32_t f = 0xffff;
@@ -662,6 +734,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, machine_init, NULL);
     tcase_add_test(tc, test_features);
+    tcase_add_test(tc, test_fault_sync);
     tcase_add_loop_test(tc, test_ops, 0, G_N_ELEMENTS(op_cases));
     tcase_add_loop_test(tc, test_mix, 0, 2);
     suite_add_tcase(suite, tc);

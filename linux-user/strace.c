@@ -1,14 +1,15 @@
 /*
  * linux-user/strace.c: print system calls: `pid name(args) = result`.
  *
- * Arguments are decoded by the kinds of syscalls.def. A call is printed when it begins, without its
- * end; the end follows on the same line, or, when something else was printed in between, on a line of
- * its own: `pid <... name resumed>) = result`. Buffers that the call fills are printed at the end.
- *
- * `open_line` says whose line is unfinished; it changes only between log_begin() and log_end().
+ * Arguments are decoded by the kinds of syscalls.def. One line a call, written at once when it is over,
+ * so that processes and threads do not mix theirs. A call that is going to wait (or may not return) is
+ * announced: `pid name(args <unfinished ...>`, and ends as `pid <... name resumed>) = result`. What the
+ * call fills in is printed at the end.
  */
 #include <arpa/inet.h>
+#include <linux/futex.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -20,8 +21,6 @@
 #include "linux-user/sys_common.h"
 
 enum { SHOWN_BYTES = 32, SHOWN_STRING = 256, SHOWN_ITEMS = 8 };
-
-static _Atomic int open_line;   /* tid, 0: none */
 
 /* --- values in guest memory --------------------------------------------------------------------- */
 
@@ -399,61 +398,100 @@ static void put_result(GString *s, const SyscallRow *row, abi_long ret)
     }
 }
 
-/* Write the beginning of a line, or all of it when it ends in a newline. */
-static void write_text(const GString *s, int tid)
+/* Calls that wait: for `events` on the descriptor in argument 0, or (0) for something else. */
+static const struct {
+    const char *name;
+    short events;
+} waits[] = {
+    { "read", POLLIN },         { "readv", POLLIN },        { "recvfrom", POLLIN },
+    { "recvmsg", POLLIN },      { "recvmmsg", POLLIN },     { "accept", POLLIN },
+    { "accept4", POLLIN },      { "write", POLLOUT },       { "writev", POLLOUT },
+    { "sendto", POLLOUT },      { "sendmsg", POLLOUT },     { "sendmmsg", POLLOUT },
+    { "connect", 0 },           { "wait4", 0 },             { "waitid", 0 },
+    { "futex", 0 },             { "futex_wait", 0 },        { "futex_waitv", 0 },
+    { "nanosleep", 0 },         { "clock_nanosleep", 0 },   { "restart_syscall", 0 },
+    { "ppoll", 0 },             { "pselect6", 0 },          { "epoll_pwait", 0 },
+    { "epoll_pwait2", 0 },      { "rt_sigsuspend", 0 },     { "rt_sigtimedwait", 0 },
+    { "msgrcv", 0 },            { "semop", 0 },             { "semtimedop", 0 },
+    { "mq_timedreceive", 0 },   { "io_getevents", 0 },      { "io_uring_enter", 0 },
+};
+
+static bool will_wait(const SyscallRow *row, const abi_ulong *a)
 {
-    FILE *f = log_begin();
-    if (open_line) {
-        fputs(" <unfinished ...>\n", f);
+    unsigned i = 0;
+    while (i < G_N_ELEMENTS(waits) && strcmp(waits[i].name, row->name) != 0) {
+        i++;
     }
-    fputs(s->str, f);
-    open_line = s->str[s->len - 1] == '\n' ? 0 : tid;
-    fflush(f);
-    log_end(f);
+    if (row->ret == ARG_EXEC || i == G_N_ELEMENTS(waits)) {
+        return row->ret == ARG_EXEC;
+    }
+    if (!strcmp(row->name, "futex")) {
+        unsigned op = a[1] & FUTEX_CMD_MASK;
+        return op == FUTEX_WAIT || op == FUTEX_WAIT_BITSET || op == FUTEX_LOCK_PI ||
+               op == FUTEX_WAIT_REQUEUE_PI;
+    }
+    struct pollfd p = { .fd = (int)a[0], .events = waits[i].events };
+    return !p.events || (p.fd >= 0 && poll(&p, 1, 0) == 0);
 }
 
-/* The end of our line: where it was left, or on a new one. */
-static void write_end(const GString *s, int pid, int tid, const char *name)
+static void write_line(GString *s)
 {
+    g_string_append_c(s, '\n');
     FILE *f = log_begin();
-    if (open_line != tid) {
-        fprintf(f, open_line ? " <unfinished ...>\n%d <... %s resumed>" : "%d <... %s resumed>", pid,
-                name);
-    }
     fputs(s->str, f);
-    open_line = 0;
     fflush(f);
     log_end(f);
+    g_string_free(s, TRUE);
 }
 
-abi_long strace_call(CPUState *cpu, abi_ulong nr, const SyscallRow *row, const abi_ulong *a)
+static GString *begin_line(void)
 {
     GString *s = g_string_new(NULL);
-    int tid = (int)host_syscall(__NR_gettid);
-    g_string_printf(s, "%d ", tid);
+    g_string_printf(s, "%d ", (int)host_syscall(__NR_gettid));
+    return s;
+}
+
+static abi_long call_unknown(abi_ulong nr, const abi_ulong *a)
+{
+    GString *s = begin_line();
+    g_string_append_printf(s, "syscall_%lu(%#lx, %#lx, %#lx) = -1 ENOSYS", nr, a[0], a[1], a[2]);
+    write_line(s);
+    return -ENOSYS;
+}
+
+abi_long strace_call(CPUState *cpu, abi_ulong nr, const SyscallRow *row, const abi_ulong *args)
+{
+    abi_ulong a[6];
+    memcpy(a, args, sizeof(a));         /* they lie in registers: the call may change them */
     if (!row) {
-        g_string_append_printf(s, "syscall_%lu(%#lx, %#lx, %#lx) = -1 ENOSYS\n", nr, a[0], a[1], a[2]);
-        write_text(s, tid);
-        g_string_free(s, TRUE);
-        return -ENOSYS;
+        return call_unknown(nr, a);
     }
+    GString *s = begin_line();
     g_string_append_printf(s, "%s(", row->name);
     unsigned done = put_args(s, row, a, 0, NULL);
-    if (row->ret == ARG_NORET) {
-        g_string_append(s, ") = ?\n");
+    bool over = row->ret == ARG_NORET;
+    bool announced = over || will_wait(row, a);
+    if (announced) {
+        g_string_append(s, over ? ") = ?" : " <unfinished ...>");
+        write_line(s);
+        s = NULL;
     }
-    write_text(s, tid);
-    g_string_free(s, TRUE);             /* a call may not return, or return twice */
-    abi_long ret = row->handler(cpu, a);
-    if (row->ret == ARG_NORET) {
+    char *begun = s ? g_string_free(s, FALSE) : NULL;
+    abi_long ret = row->handler(cpu, args);
+    if (over) {
         return ret;
     }
-    s = g_string_new(NULL);
+    s = begin_line();
+    if (announced) {
+        g_string_append_printf(s, "<... %s resumed>", row->name);
+    } else {
+        char *rest = strchr(begun, ' ');        /* a new process has a number of its own */
+        g_string_append(s, rest + 1);
+        g_free(begun);
+    }
     put_args(s, row, a, done, &ret);
     g_string_append(s, ") = ");
     put_result(s, row, ret);
-    g_string_append_c(s, '\n');
-    write_end(s, tid, (int)host_syscall(__NR_gettid), row->name);
-    g_string_free(s, TRUE);
+    write_line(s);
     return ret;
 }

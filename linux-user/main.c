@@ -64,10 +64,17 @@ static bool open_program(Program *p, GError **err)
     const char *host = path_resolve(p->path, buf, true);
     if (p->fd < 0) {
         p->fd = open(host, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    }
-    if (p->fd < 0) {
-        g_set_error(err, RIVET_LOAD_ERROR, 1, "%s: %s", p->path, g_strerror(errno));
-        return false;
+        if (p->fd < 0) {
+            g_set_error(err, RIVET_LOAD_ERROR, 1, "%s: %s", p->path, g_strerror(errno));
+            return false;
+        }
+        /* The mode, not access(): programs on a file system mounted noexec do run. */
+        struct stat st;
+        if (fstat(p->fd, &st) == 0 && S_ISREG(st.st_mode) && !(st.st_mode & 0111)) {
+            g_set_error(err, RIVET_LOAD_ERROR, 1, "%s: Permission denied: not marked executable",
+                        p->path);
+            return false;
+        }
     }
     g_strlcpy(p->host_path, host, sizeof(p->host_path));
     return true;

@@ -23,6 +23,10 @@ if [ -z "$gen" ]; then
     gen=$(dirname "${rivet%% *}")/tests/diff_gen
     [ -x "$gen" ] || gen=$here/../../build/tests/diff_gen
 fi
+if [ ! -x "$gen" ]; then
+    echo "run.sh: no generator at $gen (build target diff_gen, or set DIFF_GEN)" >&2
+    exit 2
+fi
 case ${ref:-qemu} in
 qemu) reference=${DIFF_QEMU:-qemu-riscv64 -cpu rv64,zba=true,zbb=true,zbs=true} ;;
 spike) reference=${DIFF_SPIKE:-spike --isa=rv64gc_zba_zbb_zbs pk} ;;

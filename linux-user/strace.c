@@ -482,7 +482,7 @@ abi_long strace_call(CPUState *cpu, abi_ulong nr, const SyscallRow *row, const a
         return ret;
     }
     s = begin_line();
-    if (announced) {
+    if (!begun) {
         g_string_append_printf(s, "<... %s resumed>", row->name);
     } else {
         char *rest = strchr(begun, ' ');        /* a new process has a number of its own */

@@ -387,5 +387,10 @@ void lower_fflags_set(BackendContext *be, const IrOp *op, const Opnd *in, int ou
                const_disp(be, offsetof(BackendConsts, fflags_to_mxcsr)));
         emit_alu(&be->e, ALU_OR, 0, t, opnd_reg(v));
     }
+    /* Compilers put frflags and fsflags around quiet comparisons: mostly nothing has changed, and
+     * a jump is cheaper than ldmxcsr. */
+    emit_alu(&be->e, ALU_CMP, 0, t, opnd_mem(fp_scratch(be)));
+    uint8_t *same = emit_jcc8(&be->e, X86_E);
     store_mxcsr(be, t);
+    emit_here8(&be->e, same);
 }

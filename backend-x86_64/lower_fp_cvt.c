@@ -251,16 +251,29 @@ void lower_fmv_if(BackendContext *be, const IrOp *op, const Opnd *in, int out)
 
 void lower_fmv_fi(BackendContext *be, const IrOp *op, const Opnd *in, int out)
 {
-    if (op->type == IR_I32) {
-        if (in[0].kind == OPND_MEM) {
-            x86_rm(&be->e, X86_MOVSS, 0, out, RBP, in[0].disp);
-        } else {
-            x86_rr(&be->e, X86_MOVD_x_r, 0, out, in[0].reg);
+    bool narrow = op->type == IR_I32;
+    switch (in[0].kind) {
+    case OPND_MEM:
+        if (!narrow) {
+            emit_load(&be->e, out, in[0].disp);
+            return;
         }
+        x86_rm(&be->e, X86_MOVSS, 0, out, RBP, in[0].disp);
+        break;
+    case OPND_IMM:
+        if (in[0].imm == 0) {
+            fp_zero(be, out);
+        } else {
+            int t = ra_temp(be, IR_INT);
+            emit_mov_ri(&be->e, t, (uint64_t)in[0].imm);
+            x86_rr(&be->e, X86_MOVD_x_r, !narrow, out, t);
+        }
+        break;
+    default:
+        x86_rr(&be->e, X86_MOVD_x_r, !narrow, out, in[0].reg);
+        break;
+    }
+    if (narrow) {
         fp_op2(be, X86_ORPS, out, FP_CONST(be, box32));
-    } else if (in[0].kind == OPND_MEM) {
-        emit_load(&be->e, out, in[0].disp);
-    } else {
-        x86_rr(&be->e, X86_MOVD_x_r, 1, out, in[0].reg);
     }
 }

@@ -465,6 +465,9 @@ static void check_op(const OpCase *c, IrType t, uint64_t k0, uint64_t k1)
         IrTemp *in[3];
         for (unsigned j = 0; j < 3; j++) {
             in[j] = j && below(6) == 0 ? in[0] : pick_in(in_class(c->opc));
+            if (in_class(c->opc) == IR_INT && below(4) == 0) {
+                in[j] = ir_const(ir, below(3) ? value_int() : 0);
+            }
         }
         IrTemp *out = pick_out(out_class(c->opc));
         gen_op(c->opc, t, out, in, k0, k1, c->canon);

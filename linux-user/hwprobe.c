@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "exec/cpu_exec.h"
+#include "frontend/cpu.h"
 #include "linux-user/hwprobe.h"
 
 enum {
@@ -23,7 +24,6 @@ enum {
     MISALIGNED_FAST = 3,
     MISALIGNED_UNSUPPORTED = 4,
     CACHE_BLOCK = 64,
-    TIMEBASE = 1000000000,      /* rdtime counts nanoseconds */
 };
 
 /* A bit of KEY_IMA_EXT_0 or _1 and the extensions that must all be there. "a|b": one of them. */
@@ -110,7 +110,7 @@ static void compute(void)
     values[KEY_ZICBOM_BLOCK_SIZE] = has_one_of("zicbom") ? CACHE_BLOCK : 0;
     values[KEY_ZICBOP_BLOCK_SIZE] = has_one_of("zicbop") ? CACHE_BLOCK : 0;
     values[KEY_HIGHEST_VIRT_ADDRESS] = (1ull << 47) - 1;
-    values[KEY_TIME_CSR_FREQ] = TIMEBASE;
+    values[KEY_TIME_CSR_FREQ] = RV_TIMEBASE_HZ;
     values[KEY_MISALIGNED_SCALAR_PERF] = MISALIGNED_FAST;
     values[KEY_MISALIGNED_VECTOR_PERF] = vector ? MISALIGNED_FAST : MISALIGNED_UNSUPPORTED;
 }

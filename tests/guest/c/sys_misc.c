@@ -229,6 +229,13 @@ static long probe(struct pair *p, size_t n, size_t size, void *cpus, unsigned fl
     return syscall(258, p, n, size, cpus, flags);
 }
 
+static uint64_t rdtime(void)
+{
+    uint64_t t;
+    __asm__ volatile("rdtime %0" : "=r"(t));
+    return t;
+}
+
 static void hwprobe(void)
 {
     struct pair p[18];
@@ -240,6 +247,13 @@ static void hwprobe(void)
     CHECK((p[4].value & 3) == 3 && (p[4].value & 4) == 0);
     CHECK(p[5].value == 3 && p[9].value == 3 && p[7].value == 0x7fffffffffff);
     CHECK(p[17].key == -1 && p[17].value == 0);
+    /* the frequency is that of rdtime */
+    double t = now();
+    uint64_t ticks = rdtime();
+    usleep(100000);
+    ticks = rdtime() - ticks;
+    t = (now() - t) * p[8].value;
+    CHECK(ticks > t * 0.8 && ticks < t * 1.2);
     uint64_t cpus[16] = { 0 };
     CHECK(probe(p, 1, 8, cpus, 0) < 0 && errno == EINVAL);
     CHECK(probe(p, 1, 8, NULL, 0) < 0 && errno == EFAULT);

@@ -124,8 +124,18 @@ void *ir_alloc_raw(IrContext *ir, size_t size)
     return arena_take(ir, size);
 }
 
-static void temps_push(IrContext *ir, IrTemp *t)
+/* Number t and enter it in the table. The other fields are set one by one, see ir_op_alloc(). */
+static inline void temp_init(IrContext *ir, IrTemp *t, IrTempKind kind, IrClass cls)
 {
+    t->kind = (uint8_t)kind;
+    t->cls = (uint8_t)cls;
+    t->env_offset = 0;
+    t->value = 0;
+    t->name = NULL;
+    t->pass_bits = 0;
+    t->pass_ptr = NULL;
+    t->mem_valid = 0;
+    t->uses = 0;
     if (G_UNLIKELY(ir->ntemps == ir->ntemps_cap)) {
         ir->ntemps_cap *= 2;
         ir->temps = g_renew(IrTemp *, ir->temps, ir->ntemps_cap);
@@ -140,12 +150,10 @@ static void temps_push(IrContext *ir, IrTemp *t)
 IrTemp *ir_global_new(IrContext *ir, IrClass cls, const char *name, int32_t env_offset)
 {
     assert(ir->ntemps == ir->nglobals && ir->nglobals < IR_MAX_GLOBALS);
-    IrTemp *t = g_new0(IrTemp, 1);
-    t->kind = IR_GLOBAL;
-    t->cls = (uint8_t)cls;
+    IrTemp *t = g_new(IrTemp, 1);
+    temp_init(ir, t, IR_GLOBAL, cls);
     t->name = name;
     t->env_offset = env_offset;
-    temps_push(ir, t);
     ir->nglobals++;
     return t;
 }
@@ -153,10 +161,7 @@ IrTemp *ir_global_new(IrContext *ir, IrClass cls, const char *name, int32_t env_
 IrTemp *ir_temp_new(IrContext *ir, IrClass cls)
 {
     IrTemp *t = arena_take(ir, sizeof(*t));
-    memset(t, 0, sizeof(*t));
-    t->kind = IR_TEMP;
-    t->cls = (uint8_t)cls;
-    temps_push(ir, t);
+    temp_init(ir, t, IR_TEMP, cls);
     return t;
 }
 
@@ -169,11 +174,8 @@ IrTemp *ir_const(IrContext *ir, uint64_t value)
         }
     }
     ConstNode *n = arena_take(ir, sizeof(*n));
-    memset(n, 0, sizeof(*n));
-    n->temp.kind = IR_CONST;
-    n->temp.cls = IR_INT;
+    temp_init(ir, &n->temp, IR_CONST, IR_INT);
     n->temp.value = value;
-    temps_push(ir, &n->temp);
     n->next = (ConstNode *)ir->const_hash[h];
     ir->const_hash[h] = &n->temp;
     return &n->temp;
@@ -194,9 +196,14 @@ IrLabel *ir_label_new(IrContext *ir)
 IrOp *ir_op_alloc(IrContext *ir, IrOpcode opc, IrType t)
 {
     IrOp *op = arena_take(ir, sizeof(*op));
-    memset(op, 0, sizeof(*op));
+    /* Field by field: compilers clear a struct of this size with a slow string instruction. */
+    op->prev = op->next = NULL;
     op->opcode = (uint8_t)opc;
     op->type = (uint8_t)t;
+    op->nin = op->dead = op->sync = 0;
+    op->out = NULL;
+    op->in[0] = op->in[1] = op->in[2] = op->in[3] = NULL;
+    op->k[0] = op->k[1] = op->k[2] = 0;
     return op;
 }
 

@@ -86,8 +86,9 @@ void ir_liveness(IrContext *ir)
 {
     size_t words = MAX((ir->ntemps + 63) / 64, (uint32_t)GLOBAL_WORDS);
     Liveness lv = { .live = ir_alloc(ir, words * 8) };
-    for (unsigned i = 0; i < ir->nglobals; i++) {
-        bit_set(lv.globals, i);
+    for (unsigned w = 0; w < GLOBAL_WORDS; w++) {
+        unsigned n = MIN(MAX(ir->nglobals, w * 64) - w * 64, 64u);
+        lv.globals[w] = n ? ~(uint64_t)0 >> (64 - n) : 0;
     }
 
     IR_FOREACH_REVERSE_SAFE(ir, op) {

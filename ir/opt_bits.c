@@ -132,8 +132,6 @@ OptBits opt_bits_of_result(Opt *o, const IrOp *op)
         }
     }
     switch (opc) {
-    case IR_mov:
-        return a;
     case IR_add:
     case IR_sub:
         r = added(a, b, opc == IR_add);

@@ -104,7 +104,9 @@ static inline char *test_ir_text(const IrContext *ir)
     FILE *f = open_memstream(&text, &size);
     ir_dump(ir, f);
     fclose(f);
-    return text;
+    char *copy = strdup(text);
+    free(text);
+    return copy;
 }
 
 /* Parse text that must be right. */

@@ -242,7 +242,11 @@ static void random_idiom(Gen *g)
     IrTemp *x = test_x(ir, 1 + below(g, 6)), *y = int_value(g), *t = ir_temp_new(ir, IR_INT);
     IrType ty = chance(g, 70) ? IR_I64 : IR_I32;
     IrTemp *n = ir_const(ir, chance(g, 60) ? 32 : chance(g, 50) ? 48 : below(g, 64));
-    switch (below(g, 9)) {
+    switch (below(g, 10)) {
+    case 9:
+        ir_gen_sar(ir, ty, t, y, ir_const(ir, 8 * (1 + below(g, 7)) - below(g, 2)));
+        ir_build(ir, IR_ext8s + below(g, 6), IR_I64, x, 1, t, NULL, NULL, NULL, 0, 0, 0);
+        break;
     case 0:
         ir_gen_shl(ir, ty, x, y, n);
         chance(g, 50) ? ir_gen_shr(ir, ty, x, x, n) : ir_gen_sar(ir, ty, x, x, n);

@@ -1,13 +1,13 @@
 /*
- * linux-user/elf_load.c: an ELF file becomes a guest process image. Source: fs/binfmt_elf.c, the System V
- * gABI, the RISC-V ELF psABI.
+ * linux-user/elf_load.c: an ELF file becomes a guest process image. Source: fs/binfmt_elf.c, the
+ * System V gABI, the RISC-V ELF psABI.
  *
  * All that a file can have wrong is found in read_image() before anything is mapped. The program
  * headers go through libelf from a copy in memory that has no section table (which is none of our
- * business, and may be missing or damaged), so that a large file is never read or mapped as a whole.
+ * business, and may be missing or damaged), so that a large file is never read as a whole.
  *
  * Addresses: ET_EXEC where it says, PIE at PIE_BASE, the interpreter where the host likes. When an
- * ET_EXEC cannot have its addresses, guest_base moves the whole guest instead. brk follows the program.
+ * ET_EXEC cannot have its addresses, guest_base moves the whole guest. brk follows the program.
  */
 #include "linux-user/loader.h"
 
@@ -221,7 +221,7 @@ static bool check_load(Image *im, const GElf_Phdr *ph, int i, GError **err)
     }
     if ((ph->p_vaddr ^ ph->p_offset) & 4095) {
         return fail(err, im->path,
-                    "corrupt program header %d (address %#lx and offset %#lx differ in the page)", i,
+                    "corrupt program header %d (address %#lx and offset %#lx disagree)", i,
                     ph->p_vaddr, ph->p_offset);
     }
     if (ph->p_filesz && (ph->p_offset > im->file_size ||
@@ -241,8 +241,8 @@ static bool read_interp(Image *im, const GElf_Phdr *ph, GError **err)
     bool ok = ph->p_filesz >= 2 && ph->p_filesz <= PATH_MAX;
     if (ok) {
         im->interp = g_malloc(ph->p_filesz);
-        ok = pread(im->fd, im->interp, ph->p_filesz, (off_t)ph->p_offset) == (ssize_t)ph->p_filesz &&
-             im->interp[ph->p_filesz - 1] == '\0' && im->interp[0];
+        ssize_t n = pread(im->fd, im->interp, ph->p_filesz, (off_t)ph->p_offset);
+        ok = n == (ssize_t)ph->p_filesz && im->interp[n - 1] == '\0' && im->interp[0];
     }
     return ok ? true : fail(err, im->path, "corrupt interpreter name");
 }
@@ -347,8 +347,8 @@ static abi_long reserve(abi_ulong addr, abi_ulong size, int fixed)
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
 }
 
-/* Reserve the span of an ET_EXEC, with another guest_base if it must be. `first`: nothing of the guest
- * is mapped yet. */
+/* Reserve the span of an ET_EXEC, with another guest_base if it must be. `first`: nothing of the
+ * guest is mapped yet. */
 static abi_long reserve_fixed(const Image *im, bool first)
 {
     abi_ulong size = im->hi - im->lo;
@@ -493,11 +493,13 @@ static bool open_interp(const Image *prog, Image *interp, GError **err)
         return true;
     }
     int e = errno;
-    return path_has_prefix()
-               ? fail(err, prog->path, "cannot open its interpreter %s (nor under -L %s): %s", host,
-                      user_options.ld_prefix, g_strerror(e))
-               : fail(err, prog->path, "cannot open its interpreter %s: %s; use -L to say under which "
-                      "directory it is", host, g_strerror(e));
+    if (path_has_prefix()) {
+        return fail(err, prog->path, "cannot open its interpreter %s (nor under -L %s): %s", host,
+                    user_options.ld_prefix, g_strerror(e));
+    }
+    return fail(err, prog->path,
+                "cannot open its interpreter %s: %s; -L says under which directory it is", host,
+                g_strerror(e));
 }
 
 static void free_image(Image *im)

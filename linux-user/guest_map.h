@@ -1,8 +1,8 @@
 /*
  * linux-user/guest_map.h: which guest pages are mapped, and how: a map of disjoint address ranges.
  *
- * Owns the ranges and nothing else: no host mapping is made or changed here. Neighbours that agree in
- * all but their addresses are one range, so the map is as small as the kernel's own list. A treap:
+ * Owns the ranges and nothing else: no host mapping is made or changed here. Neighbours that agree
+ * in all but their addresses are one range, so the map is as small as the kernel's own list. A treap:
  * every operation is O(log n) expected for each range it touches. No lock inside: mmap.c has it.
  */
 #ifndef LINUX_USER_GUEST_MAP_H
@@ -13,7 +13,7 @@
 typedef struct MapRange {
     abi_ulong start, end;           /* page-aligned, end exclusive, start < end */
     int prot;                       /* the guest's PROT_READ | PROT_WRITE | PROT_EXEC */
-    uint64_t tag;                   /* 0 private, 1 shared, else from shmat(): number << 32 | pages */
+    uint64_t tag;                   /* 0 private, 1 shared, else of shmat(): number << 32 | pages */
     const char *name;               /* static or interned; "" when it has none */
 } MapRange;
 
@@ -27,7 +27,7 @@ const MapRange *guest_map_next(abi_ulong addr);
 /* The range that holds addr, or NULL. */
 const MapRange *guest_map_find(abi_ulong addr);
 
-/* Where the mapped run that begins at addr ends (at most limit); addr itself when it is unmapped. */
+/* Where the mapped run that begins at addr ends (at most limit); addr when that is unmapped. */
 abi_ulong guest_map_run_end(abi_ulong addr, abi_ulong limit);
 /* True when some mapped page of [start, end) has one of the bits of prot. */
 bool guest_map_any(abi_ulong start, abi_ulong end, int prot);

@@ -115,7 +115,7 @@ static bool enter_script(Program *p, GError **err)
     return true;
 }
 
-/* Open the program; scripts lead to their interpreter, or to the host if that is a program of its. */
+/* Open the program; scripts lead to their interpreter, or to execve() if the host runs that. */
 static bool find_program(Program *p, char **envp, GError **err)
 {
     if (!open_program(p, err)) {

@@ -3,8 +3,8 @@
  *
  * The host kernel decides and makes the errors; this file keeps it from touching what is not the
  * guest's, and keeps guest_map.c in step. Everything the guest may change is in that map, so the
- * emulator's own mappings are simply those that are not: an operation is given the guest's parts of its
- * range, and a fixed mapping first claims the parts that are nobody's with MAP_FIXED_NOREPLACE.
+ * emulator's own mappings are simply those that are not: an operation is given the guest's parts of
+ * its range, and a fixed mapping first claims what is nobody's with MAP_FIXED_NOREPLACE.
  *
  * Locks, in the order they are taken:
  *   mmap_lock   one operation at a time, from before its first host call until its TBs are gone
@@ -13,8 +13,8 @@
  * Who holds mmap_lock reads the map without map_lock. guest_fetch() runs under tb_lock and so takes
  * map_lock only.
  *
- * Stale code: the host mapping and the map change first, then the TBs go. A TB made in between saw the
- * new state or is dropped with the old ones.
+ * Stale code: the host mapping and the map change first, then the TBs go. A TB made in between saw
+ * the new state or is dropped with the old ones.
  */
 #include "linux-user/mmap.h"
 
@@ -90,8 +90,8 @@ static void map_clear(abi_ulong start, abi_ulong end)
     pthread_mutex_unlock(&map_lock);
 }
 
-/* Drop the TBs of [start, end), if the guest could have had code there. Nothing has run, and exec may
- * not be up, before the program is loaded. */
+/* Drop the TBs of [start, end), if the guest could have had code there. Nothing has run, and exec
+ * may not be up, before the program is loaded. */
 static void drop_code(bool had_code, abi_ulong start, abi_ulong end)
 {
     if (had_code && process.entry && start < end) {
@@ -104,7 +104,7 @@ static bool has_code(abi_ulong start, abi_ulong end)
     return guest_map_any(start, end, PROT_EXEC);
 }
 
-/* mmap() that fails with EEXIST rather than replace; kernels before 4.17 take the flag for a hint. */
+/* mmap() that fails with EEXIST rather than replace; for kernels before 4.17 the flag is a hint. */
 static abi_long host_mmap_new(abi_ulong addr, abi_ulong len, int prot, int flags, int fd,
                               abi_ulong off)
 {
@@ -160,7 +160,8 @@ static abi_ulong huge_page_size(int flags)
     return (abi_ulong)1 << (shift ? shift : 21);
 }
 
-static abi_long mmap_fixed(abi_ulong addr, abi_ulong len, int prot, int flags, int fd, abi_ulong off)
+static abi_long mmap_fixed(abi_ulong addr, abi_ulong len, int prot, int flags, int fd,
+                           abi_ulong off)
 {
     abi_ulong end = addr + page_up(len);
     if (flags & MAP_FIXED_NOREPLACE) {
@@ -640,9 +641,9 @@ bool guest_code_shared(vaddr pc)
     return shared;
 }
 
-/* The map changes under mmap_lock only, so the child of a fork finds it whole. map_lock is not taken:
- * exec's locks, which come before it, are still to be taken; a reader that has it does not exist in
- * the child. */
+/* The map changes under mmap_lock only, so the child of a fork finds it whole. map_lock is not
+ * taken: exec's locks, which come before it, are still to be taken; a reader that has it does not
+ * exist in the child. */
 void mmap_fork_prepare(void)
 {
     pthread_mutex_lock(&mmap_lock);

@@ -3,7 +3,7 @@
  *
  * Owns the map of guest pages (which are mapped, with which protection, whether executable for the
  * guest) under mmap_lock. Host pages never are PROT_EXEC: the guest's PROT_EXEC is a bit in this
- * map (guest PROT_EXEC without PROT_READ maps readable). Every change drops exactly the TBs it touches.
+ * map (guest PROT_EXEC without PROT_READ maps readable). A change drops exactly the TBs it touches.
  * Returns are -errno or the result, as the system calls say.
  */
 #ifndef LINUX_USER_MMAP_H
@@ -15,7 +15,8 @@ void mmap_init(void);
 abi_long guest_mmap(abi_ulong addr, abi_ulong len, int prot, int flags, int fd, abi_ulong off);
 abi_long guest_munmap(abi_ulong addr, abi_ulong len);
 abi_long guest_mprotect(abi_ulong addr, abi_ulong len, int prot);
-abi_long guest_mremap(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int flags, abi_ulong new_addr);
+abi_long guest_mremap(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int flags,
+                      abi_ulong new_addr);
 abi_long guest_madvise(abi_ulong addr, abi_ulong len, int advice);
 abi_long guest_brk(abi_ulong brk);
 abi_long guest_shmat(int id, abi_ulong addr, int flags);

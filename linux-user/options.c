@@ -373,8 +373,8 @@ static bool parse_env(Parse *p, char **envp, const char *prefix)
     return true;
 }
 
-/* What the options argv[1] to argv[end - 1] mean for a child: all but those that are about the first
- * program only. The prefix is named as an absolute path: the guest may change its directory. */
+/* What the options argv[1] to argv[end - 1] mean for a child: all but those that are about the
+ * first program only. The prefix is named as an absolute path: the guest may change its directory. */
 static void set_inherited(int end, char **argv)
 {
     bool prefix = *user_options.ld_prefix;
@@ -474,7 +474,8 @@ void options_help(FILE *f)
 {
     fputs("usage: rivet [option...] program [argument...]\n"
           "Run a RISC-V Linux program on this machine.\n\n"
-          "Options, and the environment variables (RIVET_x, or else QEMU_x) that do the same:\n", f);
+          "Options, and the environment variables (RIVET_x, or else QEMU_x) that do the same:\n",
+          f);
     for (size_t i = 0; i < G_N_ELEMENTS(option_rows); i++) {
         const OptionRow *r = &option_rows[i];
         char *left = *r->flag ? g_strdup_printf("-%s %s", r->flag, r->arg ? r->arg : "")

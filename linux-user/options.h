@@ -1,8 +1,8 @@
 /*
  * linux-user/options.h: the command line and its environment variables.
  *
- * One row an option in options.def. Options end at the first word that is none; then come the program
- * and its arguments. The environment (RIVET_x, or else QEMU_x) counts first, the command line wins.
+ * One row an option in options.def. Options end at the first word that is none; then come the
+ * program and its arguments. The environment (RIVET_x, or else QEMU_x) counts first, the command line wins.
  */
 #ifndef LINUX_USER_OPTIONS_H
 #define LINUX_USER_OPTIONS_H
@@ -13,7 +13,9 @@
 
 #include "linux-user/guest_ptr.h"
 
-typedef enum OptionsAction { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_LOG_HELP } OptionsAction;
+typedef enum OptionsAction {
+    OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_LOG_HELP,
+} OptionsAction;
 
 /* What is asked for, besides user_options, exec_options and the log, which are set directly. */
 typedef struct CommandLine {

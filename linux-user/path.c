@@ -1,8 +1,8 @@
 /*
  * linux-user/path.c: the overlay of -L.
  *
- * A path is walked component by component inside the prefix, so that a symbolic link there, absolute
- * or not, and ".." stay inside: the part walked so far never holds a link. Nothing is remembered
+ * A path is walked component by component inside the prefix, so that a symbolic link there,
+ * absolute or not, and ".." stay inside: the part walked so far never holds a link. Nothing is remembered
  * between calls (the guest may change the prefix); a path whose first directories are not in the
  * prefix costs one host call.
  *
@@ -52,8 +52,8 @@ static bool host_only(const char *path)
     return false;
 }
 
-/* A walk: `out` holds prefix and what is resolved, `todo` what is left (at the end of its buffer, so
- * that the text of a link can be put before it). */
+/* A walk: `out` holds prefix and what is resolved, `todo` what is left (at the end of its buffer,
+ * so that the text of a link can be put before it). */
 typedef struct Walk {
     char *out;
     size_t len;

@@ -14,7 +14,7 @@ bool path_has_prefix(void);
 /* The prefix, absolute and resolved, without a trailing slash; "" when there is none. */
 const char *path_prefix(void);
 /* The host path for `path`: `path` itself or buf (PATH_MAX). follow: resolve a final symbolic link
- * inside the prefix as well. Never fails: what is not found under the prefix is returned unchanged. */
+ * inside the prefix as well. Never fails: what is not under the prefix is returned unchanged. */
 const char *path_resolve(const char *path, char *buf, bool follow);
 
 #endif

@@ -1,10 +1,11 @@
 /*
- * linux-user/vdso.c: the shared object that the kernel gives to every process. Source: arch/riscv/kernel/
- * vdso/, the System V gABI, the GNU symbol versioning scheme.
+ * linux-user/vdso.c: the shared object that the kernel gives to every process. Source:
+ * arch/riscv/kernel/vdso/, the System V gABI, the GNU symbol versioning scheme.
  *
  * One page, a constant of this program: header, dynamic symbols with version LINUX_4.15, and
- * functions that make their system call. Linked at 0, so that offsets are addresses. The hash table has
- * one bucket, a list of all symbols. Unwinders know a signal frame by the two insns of rt_sigreturn.
+ * functions that make their system call. Linked at 0, so that offsets are addresses. The hash table
+ * has one bucket, a list of all symbols. Unwinders know a signal frame by the two insns of
+ * rt_sigreturn.
  */
 #include "linux-user/loader.h"
 

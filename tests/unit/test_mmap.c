@@ -232,7 +232,7 @@ START_TEST(emulator_is_safe)
     ck_assert_int_eq(guest_mremap(mine, PAGE, 2 * PAGE, MREMAP_MAYMOVE, 0), -EFAULT);
     abi_ulong a = map_pages(1, RW);
     ck_assert_int_eq(guest_mremap(a, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, mine), -ENOMEM);
-    ck_assert_int_eq(guest_munmap(PAGE, (1ul << 47) - 4 * PAGE), 0);    /* the whole address space */
+    ck_assert_int_eq(guest_munmap(PAGE, (1ul << 47) - 4 * PAGE), 0);    /* everything */
     ck_assert_int_eq(guest_page_prot(a), -1);
     ck_assert_int_eq(*word, 42);
 }
@@ -292,7 +292,7 @@ START_TEST(brk_grows)
     ck_assert_int_eq(guest_brk(a - 1), (abi_long)(a + PAGE));
     ck_assert_int_eq(guest_mmap(a + 2 * PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0),
                      (abi_long)(a + 2 * PAGE));
-    ck_assert_int_eq(guest_brk(a + 4 * PAGE), (abi_long)(a + PAGE));    /* something is in the way */
+    ck_assert_int_eq(guest_brk(a + 4 * PAGE), (abi_long)(a + PAGE));    /* in the way */
     struct rlimit lim = { PAGE, PAGE };
     setrlimit(RLIMIT_DATA, &lim);
     ck_assert_int_eq(guest_brk(a + 2 * PAGE), (abi_long)(a + PAGE));

@@ -31,7 +31,8 @@ static unsigned words(const char *line, char *out[MAX_WORDS])
     return n;
 }
 
-static bool parse(const char *line, const char *env, const BinfmtInfo *b, CommandLine *cl, GError **err)
+static bool parse(const char *line, const char *env, const BinfmtInfo *b, CommandLine *cl,
+                  GError **err)
 {
     static char *argv[MAX_WORDS], *envp[MAX_WORDS];
     words(env, envp);

@@ -1,8 +1,8 @@
 /*
  * frontend/trans_fp.c: see trans_fp.h.
  *
- * Results go straight into the global of f[rd]: between an op and the fcanon that follows it nothing
- * can fault, so nobody sees the NaN in between.
+ * Results go straight into the global of f[rd]: between an op and the fcanon that follows it
+ * nothing can fault, so nobody sees the NaN in between.
  */
 #include "frontend/trans_fp.h"
 

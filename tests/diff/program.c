@@ -2,8 +2,8 @@
  * tests/diff/program.c: see program.h.
  *
  * A block's body is a list of units: one random insn, or a few that belong together (address and
- * access, lr and sc, call and return). Branches lead forward to the start of a unit, so a block always
- * ends; some bodies are wrapped into a counted loop.
+ * access, lr and sc, call and return). Branches lead forward to the start of a unit, so a block
+ * always ends; some bodies are wrapped into a counted loop.
  */
 #include <stdbool.h>
 #include <string.h>

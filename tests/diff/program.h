@@ -1,8 +1,8 @@
 /*
  * tests/diff/program.h: a random guest program for the differential tester.
  *
- * A program is a row of blocks. A block loads all x and f registers and fcsr with random and special
- * values, runs random insns made from the rows of insns.def, and writes a Dump to stdout. The same
+ * A program is a row of blocks. A block loads all x and f registers and fcsr with random and
+ * special values, runs random insns made from the rows of insns.def, and writes a Dump to stdout. The same
  * seed and class always give the same program. Nothing in it depends on the machine: addresses are
  * fixed, no counters are read, every memory access falls into the scratch window.
  *

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Differential test: random guest programs on rivet and on a reference; their outputs must be the same.
+# Differential test: random guest programs on rivet and on a reference; the outputs must be equal.
 #
 #   tests/diff/run.sh [RIVET [COUNT [SEED [CLASS]]]]
 #

@@ -55,9 +55,11 @@ static uint64_t random_fp(uint64_t *seed, unsigned fb, uint64_t emask)
     case 4:                             /* subnormal, and the smallest normals */
         return sign | (uint64_t)rng_below(seed, 3) << fb | frac >> rng_below(seed, fb);
     case 5:                             /* greatest */
-        return sign | (emask - 1 - rng_below(seed, 2)) << fb | (rng_below(seed, 2) ? one - 1 : frac);
+        return sign | (emask - 1 - rng_below(seed, 2)) << fb |
+               (rng_below(seed, 2) ? one - 1 : frac);
     case 6: case 7:                     /* few bits: exact results and ties */
-        return sign | (e + rng_below(seed, 32) - 16) << fb | (uint64_t)rng_below(seed, 8) << (fb - 3);
+        return sign | (e + rng_below(seed, 32) - 16) << fb |
+               (uint64_t)rng_below(seed, 8) << (fb - 3);
     case 8:                             /* around the integer limits, with a fraction */
         return sign | (e + 29 + rng_below(seed, 36)) << fb | (rng_below(seed, 2) ? one - 1 : frac);
     case 9:                             /* all of the range */

@@ -2,9 +2,9 @@
  * tests/diff/program.h: a random guest program for the differential tester.
  *
  * A program is a row of blocks. A block loads all x and f registers and fcsr with random and
- * special values, runs random insns made from the rows of insns.def, and writes a Dump to stdout. The same
- * seed and class always give the same program. Nothing in it depends on the machine: addresses are
- * fixed, no counters are read, every memory access falls into the scratch window.
+ * special values, runs random insns made from the rows of insns.def, and writes a Dump to stdout.
+ * The same seed and class always give the same program. Nothing in it depends on the machine:
+ * addresses are fixed, no counters are read, every memory access falls into the scratch window.
  *
  *   data segment   | scratch, SCRATCH_SIZE | x0..x31 | f0..f31 | fcsr | Init of block 0, 1, ...
  *                  ^ DATA_ADDR   ^ BASE_ADDR, what sp and one of x8..x15 hold in all of a block

@@ -3,8 +3,8 @@
  *
  * Each case compiles small TBs and runs them on special and random values in the four rounding
  * modes, comparing every register and the sticky flags. Operands are pinned registers, fields of
- * env and temps, often the same one twice; host features are masked one after the other. A last case
- * faults and looks at what the signal context gives back of pinned registers and status.
+ * env and temps, often the same one twice; host features are masked one after the other. A last
+ * case faults and looks at what the signal context gives back of pinned registers and status.
  * RIVET_TEST_FP_COUNT scales the number of TBs (default 1).
  */
 #include <check.h>
@@ -538,7 +538,9 @@ static void mix_begin(Mix *m)
 
 static IrTemp *mix_in(const Mix *m, IrClass cls, bool f32)
 {
-    return cls == IR_INT ? m->x[below(m->nx)] : f32 ? m->f32[below(m->nf32)] : m->f64[below(m->nf64)];
+    return cls == IR_INT ? m->x[below(m->nx)]
+           : f32         ? m->f32[below(m->nf32)]
+                         : m->f64[below(m->nf64)];
 }
 
 /* Any output of the class: a new temp is added to the pool by mix_add(). */
@@ -573,7 +575,8 @@ static void mix_status_op(Mix *m)
         break;
     }
     default:
-        ir_gen_fflags_set(ir, IR_I64, below(2) ? ir_const(ir, below(32)) : mix_in(m, IR_INT, false));
+        ir_gen_fflags_set(ir, IR_I64,
+                          below(2) ? ir_const(ir, below(32)) : mix_in(m, IR_INT, false));
         break;
     }
 }

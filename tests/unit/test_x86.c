@@ -329,9 +329,8 @@ static void check_reg_forms(const Row *r, bool vex, unsigned w)
                 vex_rrr(&e, r->insn, w, reg, takes_vvvv(r, false) ? vvvv : 0, rm);
             }
             emit_imm(&e, r);
-            check_text(r->name, &e, row_text(r, vex, w, reg, vvvv,
-                                             reg_name(rm_is_xmm(r->form) ? 64 : rm_bits(r, w), rm),
-                                             false, false));
+            const char *rm_text = reg_name(rm_is_xmm(r->form) ? 64 : rm_bits(r, w), rm);
+            check_text(r->name, &e, row_text(r, vex, w, reg, vvvv, rm_text, false, false));
         }
     }
 }

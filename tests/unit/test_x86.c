@@ -306,8 +306,8 @@ static const char *row_text(const Row *r, bool vex, unsigned w, int reg, int vvv
 /* The register operand: XMMs, or integers (0 where the row has a digit). */
 static int pick_reg(const Row *r, unsigned i)
 {
-    bool none = r->form == M || r->form == MM || r->form == MI || r->form == MIW || r->form == MIB ||
-                r->form == MC;
+    bool none = r->form == M || r->form == MM || r->form == MI || r->form == MIW ||
+                r->form == MIB || r->form == MC;
     return none ? 0 : reg_is_xmm(r->form) ? (int)i + XMM0 : (int)i;
 }
 

@@ -66,6 +66,10 @@ unsigned opt_fp_result(Opt *o, const IrOp *op)
     unsigned box = is32 ? OPT_FP_BOXED : 0;
     unsigned in = op->nin > 0 ? known(o, op->in[0]) : 0;
     switch (op->opcode) {
+    case IR_fmadd:
+    case IR_fmsub:
+    case IR_fnmsub:
+    case IR_fnmadd:
     case IR_fmin:
     case IR_fmax:
         return box | canon;

@@ -229,7 +229,6 @@ static bool lower_ops(BackendContext *be)
 static bool emit_cold_stubs(BackendContext *be)
 {
     be->op = NULL;
-    be->owned = 0;
     for (unsigned i = 0; i < be->ncold; i++) {
         if (!has_room(be)) {
             return false;
@@ -260,7 +259,10 @@ bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t c
     assert(ir->nslots <= G_N_ELEMENTS(res->slots));
     res->nslots = ir->nslots;
     ra_begin(be);
-    if (!lower_ops(be) || !emit_cold_stubs(be)) {
+    be->leave_tail = NULL;
+    bool done = lower_ops(be);
+    ra_end(be);
+    if (!done || !emit_cold_stubs(be)) {
         return false;
     }
     for (unsigned i = 0; i < be->nlabel_refs; i++) {

@@ -59,6 +59,9 @@ struct BackendContext {
     uint32_t free_slots;        /* bitmap of spill slots */
     uint32_t next_victim[2];
     uint64_t rng;
+    const IrContext *last_ir;   /* whose globals are prepared: checked by one of them */
+    uint32_t last_nglobals;
+    const IrTemp *pinned_witness;
     int8_t pin_of[128];         /* env offset / 8 -> pinned host register, or NOREG */
 
     /* cold stubs, labels, unwind map (codegen.c) */
@@ -69,6 +72,7 @@ struct BackendContext {
     BackendInsn *insns;
     unsigned ninsns;
     uint8_t *after_call;        /* end of the last helper call emitted */
+    uint8_t *leave_tail;        /* lea rax, [header]; jmp leave: shared by the stubs; or NULL */
     uint8_t *slot_stub_body[16];    /* in the slot's stub: env->pc = its pc, leave by edx */
 
     /* helper numbers that emitters call, by name from ir_helpers; -1: not there (lower_fp.c) */

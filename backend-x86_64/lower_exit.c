@@ -28,6 +28,11 @@ static void store_pc(BackendContext *be, uint64_t pc)
 
 static void emit_header_and_leave(BackendContext *be)
 {
+    if (be->leave_tail && be->e.ptr - be->leave_tail < 120) {
+        emit_jmp_to(&be->e, be->leave_tail);
+        return;
+    }
+    be->leave_tail = be->e.ptr;
     x86_rip(&be->e, X86_LEA, 1, RAX, be->tb_header);
     emit_jmp_to(&be->e, be->cfg.leave);
 }
@@ -51,7 +56,11 @@ static void cold_slot_stub(BackendContext *be, ColdStub *s)
 {
     unsigned slot = (unsigned)s->k[0];
     be->res->slots[slot].stub = emit_pos(&be->e);
-    emit_mov_ri(&be->e, RDX, BACKEND_EXIT_SLOT | slot);
+    if (slot) {
+        emit_mov_ri(&be->e, RDX, BACKEND_EXIT_SLOT | slot);
+    } else {
+        emit_zero(&be->e, RDX);
+    }
     be->slot_stub_body[slot] = be->e.ptr;
     store_pc(be, s->k[1]);
     emit_header_and_leave(be);

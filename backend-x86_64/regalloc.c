@@ -442,28 +442,53 @@ void ra_finish(BackendContext *be, const IrOp *op, int out)
     }
 }
 
-void ra_begin(BackendContext *be)
+/* Globals outlive the TB and ra_end() leaves them as they were: only the first TB of an IrContext
+ * finds work here. */
+static void begin_globals(BackendContext *be)
 {
     IrContext *ir = be->ir;
+    if (be->last_ir == ir && be->last_nglobals == ir->nglobals &&
+        (!be->pinned_witness || be->pinned_witness->reg >= 0)) {
+        return;
+    }
+    be->last_ir = ir;
+    be->last_nglobals = ir->nglobals;
+    be->pinned_witness = NULL;
     for (uint32_t i = 0; i < ir->nglobals; i++) {
         IrTemp *t = ir->temps[i];
         uint32_t index = (uint32_t)t->env_offset / 8;
         t->reg = index < sizeof(be->pin_of) ? be->pin_of[index] : NOREG;
         t->mem_valid = 1;
         t->slot = -1;
+        if (t->reg >= 0) {
+            be->pinned_witness = t;
+        }
     }
+}
+
+void ra_begin(BackendContext *be)
+{
+    IrContext *ir = be->ir;
+    begin_globals(be);
     for (uint32_t i = ir->nglobals; i < ir->ntemps; i++) {
         IrTemp *t = ir->temps[i];
         t->reg = NOREG;
         t->mem_valid = 0;
         t->slot = -1;
     }
-    memset(be->owner, 0, sizeof(be->owner));
-    be->owned = 0;
     be->locked = 0;
     be->free_slots = (1u << RA_SPILL_SLOTS) - 1;
     be->next_victim[0] = RDX;
     be->next_victim[1] = XMM3;
+}
+
+void ra_end(BackendContext *be)
+{
+    for (uint32_t m = be->owned; m; m &= m - 1) {
+        int r = __builtin_ctz(m);
+        be->owner[r]->mem_valid = 1;
+        release(be, r);
+    }
 }
 
 void ra_label(BackendContext *be)

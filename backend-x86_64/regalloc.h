@@ -76,6 +76,7 @@ int ra_temp(BackendContext *be, IrClass cls);   /* a scratch register, until the
 
 /* For the driver. */
 void ra_begin(BackendContext *be);              /* new TB: all temps of be->ir */
+void ra_end(BackendContext *be);                /* also when it was given up */
 void ra_resolve(BackendContext *be, const IrOp *op, const LowerRow *row, Opnd *in, int *out);
 void ra_finish(BackendContext *be, const IrOp *op, int out);    /* result to its home, deaths */
 void ra_label(BackendContext *be);              /* control comes from elsewhere: forget the caches */

@@ -693,6 +693,12 @@ static IrTemp *pick_target(Gen *g)
 {
     IrTemp *t = pick_out(g, IR_INT);
     ir_gen_and(g->m->ir, IR_I64, t, pick_in(g, IR_INT), ir_const(g->m->ir, -2ull));
+    if (rnd_below(2)) {
+        IrTemp *link = pick_global(g, IR_INT);
+        if (link != t) {
+            ir_gen_mov(g->m->ir, IR_I64, link, ir_const(g->m->ir, g->pc + 4));
+        }
+    }
     return t;
 }
 

@@ -59,9 +59,8 @@ struct BackendContext {
     uint32_t free_slots;        /* bitmap of spill slots */
     uint32_t next_victim[2];
     uint64_t rng;
-    const IrContext *last_ir;   /* whose globals are prepared: checked by one of them */
+    const IrContext *last_ir;   /* whose globals are prepared */
     uint32_t last_nglobals;
-    const IrTemp *pinned_witness;
     int8_t pin_of[128];         /* env offset / 8 -> pinned host register, or NOREG */
 
     /* cold stubs, labels, unwind map (codegen.c) */

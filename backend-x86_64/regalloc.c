@@ -442,27 +442,28 @@ void ra_finish(BackendContext *be, const IrOp *op, int out)
     }
 }
 
+static int home_reg(const BackendContext *be, const IrTemp *global)
+{
+    uint32_t index = (uint32_t)global->env_offset / 8;
+    return index < sizeof(be->pin_of) ? be->pin_of[index] : NOREG;
+}
+
 /* Globals outlive the TB and ra_end() leaves them as they were: only the first TB of an IrContext
- * finds work here. */
+ * finds work here. A new context at the address of an old one shows by mem_valid. */
 static void begin_globals(BackendContext *be)
 {
     IrContext *ir = be->ir;
-    if (be->last_ir == ir && be->last_nglobals == ir->nglobals &&
-        (!be->pinned_witness || be->pinned_witness->reg >= 0)) {
+    if (be->last_ir == ir && be->last_nglobals == ir->nglobals && ir->nglobals &&
+        ir->temps[0]->mem_valid && ir->temps[0]->reg == home_reg(be, ir->temps[0])) {
         return;
     }
     be->last_ir = ir;
     be->last_nglobals = ir->nglobals;
-    be->pinned_witness = NULL;
     for (uint32_t i = 0; i < ir->nglobals; i++) {
         IrTemp *t = ir->temps[i];
-        uint32_t index = (uint32_t)t->env_offset / 8;
-        t->reg = index < sizeof(be->pin_of) ? be->pin_of[index] : NOREG;
+        t->reg = (int8_t)home_reg(be, t);
         t->mem_valid = 1;
         t->slot = -1;
-        if (t->reg >= 0) {
-            be->pinned_witness = t;
-        }
     }
 }
 

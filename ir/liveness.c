@@ -57,21 +57,32 @@ static inline bool is_removable(const IrOp *op, unsigned flags)
     return (flags & IRF_PURE) || op->opcode == IR_env_ld || is_pure_call(op);
 }
 
-/* mov d, s where s is a temp that dies: let the op that makes s write d instead. */
-static bool retarget(const IrContext *ir, Liveness *lv, IrOp *mov)
+/* mov d, s where s is a temp that dies: let the op that makes s write d instead. May remove ops
+ * before mov that write d, too. */
+static bool retarget(IrContext *ir, Liveness *lv, IrOp *mov)
 {
     IrTemp *d = mov->out, *s = mov->in[0];
     if (s->kind != IR_TEMP || bit_get(lv->live, s->index)) {
         return false;
     }
     IrOp *p = mov->prev;
-    for (unsigned n = 0; n < MOV_REACH && p != &ir->head; n++, p = p->prev) {
+    for (unsigned n = 0; n < MOV_REACH && p != &ir->head; p = p->prev) {
+        n += p->opcode != IR_insn_start;
         if (p->out == s) {
             p->out = d;
             return true;
         }
-        if (p->out == d || observes_globals(p, ir_op_info[p->opcode].flags)) {
+        unsigned flags = ir_op_info[p->opcode].flags;
+        if (observes_globals(p, flags)) {
             return false;
+        }
+        if (p->out == d) {
+            /* Nobody reads this one: mov comes before anybody could. */
+            if (!is_removable(p, flags)) {
+                return false;
+            }
+            ir_op_remove(ir, p);
+            continue;
         }
         for (unsigned i = 0; i < p->nin; i++) {
             if (p->in[i] == d || p->in[i] == s) {
@@ -102,10 +113,13 @@ void ir_liveness(IrContext *ir)
                 ir_op_remove(ir, op);
                 continue;
             }
-            if (op->opcode == IR_mov && retarget(ir, &lv, op)) {
+            if (op->opcode == IR_mov) {
+                bool gone = retarget(ir, &lv, op);
                 op_p = op->prev;
-                ir_op_remove(ir, op);
-                continue;
+                if (gone) {
+                    ir_op_remove(ir, op);
+                    continue;
+                }
             }
             op->dead = dead ? OUT_DEAD : 0;
             bit_clear(lv.live, out->index);

@@ -20,8 +20,8 @@ enum {
 
 const LowerRow lower_table[IR_OP_COUNT] = {
 #define LOWER(name, fn_, out_, in0, in1, in2, in3, clobber_, itemps_, xtemps_) \
-    [IR_##name] = { .fn = fn_, .out = OUT_##out_, .in = { IN_##in0, IN_##in1, IN_##in2, IN_##in3 }, \
-                    .clobber = clobber_, .itemps = itemps_, .xtemps = xtemps_ },
+    [IR_##name] = { .fn = fn_, .out = OUT_##out_, .clobber = clobber_, .itemps = itemps_, \
+                    .xtemps = xtemps_, .in = { IN_##in0, IN_##in1, IN_##in2, IN_##in3 } },
 #include "backend-x86_64/lower.def"
 #undef LOWER
 };

@@ -153,7 +153,7 @@ void emit_store_imm(Emit *e, int32_t disp, uint64_t v, int tmp);
 void emit_movx(Emit *e, int d, int s);                  /* xmm to xmm, whole register */
 void emit_zero(Emit *e, int d);                         /* xor d, d: clobbers flags */
 
-/* alu d, s. An immediate must fit in 32 bits signed. cmp with 0 becomes test when d is a register. */
+/* alu d, s. An immediate must fit in 32 bits signed. cmp with 0 becomes test. */
 void emit_alu(Emit *e, X86Alu a, unsigned w, int d, Opnd s);
 void emit_alu_mi(Emit *e, X86Alu a, unsigned w, int base, int32_t disp, int32_t imm);
 void emit_shift_i(Emit *e, X86Shift s, unsigned w, int d, unsigned count);

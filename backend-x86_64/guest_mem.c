@@ -193,8 +193,10 @@ static bool emit_amo_no_result(BackendContext *be, IrAmo amo, unsigned w, Addr a
     static const struct {
         X86Insn reg, imm;
     } plain[] = {
-        [IR_AMO_ADD] = { X86_ADD_rm_r, X86_ADD_rm_i }, [IR_AMO_AND] = { X86_AND_rm_r, X86_AND_rm_i },
-        [IR_AMO_OR] = { X86_OR_rm_r, X86_OR_rm_i },    [IR_AMO_XOR] = { X86_XOR_rm_r, X86_XOR_rm_i },
+        [IR_AMO_ADD] = { X86_ADD_rm_r, X86_ADD_rm_i },
+        [IR_AMO_AND] = { X86_AND_rm_r, X86_AND_rm_i },
+        [IR_AMO_OR] = { X86_OR_rm_r, X86_OR_rm_i },
+        [IR_AMO_XOR] = { X86_XOR_rm_r, X86_XOR_rm_i },
     };
     if (amo < IR_AMO_ADD || amo > IR_AMO_XOR) {
         return false;

@@ -1,12 +1,12 @@
 /*
  * backend-x86_64/lower_exit.c: the ways out of a TB.
  *
- * Direct: a patchable jmp, jcc or call, whose rel32 first goes to the slot's stub. The stub of slot n
+ * Direct: a patchable jmp, jcc or call, whose rel32 first goes to the slot's stub, of slot n:
  *     stub:   mov edx, n
  *     body:   env->pc = the slot's pc;  lea rax, [tb header];  jmp leave
  * is entered at `body` by polls, with edx = BACKEND_EXIT_POLL.
  *
- * Indirect: the jump cache is probed inline, entry (pc & mask << 1) * 8; a miss leaves with rax = 0.
+ * Indirect: the jump cache is probed inline at (pc & mask << 1) * 8; a miss leaves with rax = 0.
  *
  * Calls push the guest return address, then `call`: so [rsp] is the landing pad and [rsp + 8] the
  * guest address for which it is right. Also an unchained or missed call leaves the two there: the

@@ -135,7 +135,8 @@ static bool dies(const IrOp *op, const IrTemp *t)
 
 /* Can the register of input t be given up? Inputs below `todo` are resolved: those must take memory
  * operands (or have been copied to their fixed register). The others should, unless `any`. */
-static bool can_demote(const IrOp *op, const LowerRow *row, const IrTemp *t, unsigned todo, bool any)
+static bool can_demote(const IrOp *op, const LowerRow *row, const IrTemp *t, unsigned todo,
+                       bool any)
 {
     for (unsigned j = 0; j < op->nin; j++) {
         if (op->in[j] == t && !(row->in[j] & (IN_BIT_M | IN_BIT_A | IN_BIT_C)) &&

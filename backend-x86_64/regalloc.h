@@ -70,16 +70,15 @@ typedef struct LowerRow {
 } LowerRow;
 extern const LowerRow lower_table[IR_OP_COUNT];
 
-/* For emitters. */
-int ra_temp(BackendContext *be, IrClass cls);   /* a scratch register, until the end of the op; emits
-                                                   nothing */
+/* For emitters: a scratch register, until the end of the op. Emits nothing. */
+int ra_temp(BackendContext *be, IrClass cls);
 
 /* For the driver. */
 void ra_begin(BackendContext *be);              /* new TB: all temps of be->ir */
 void ra_end(BackendContext *be);                /* also when it was given up */
 void ra_resolve(BackendContext *be, const IrOp *op, const LowerRow *row, Opnd *in, int *out);
 void ra_finish(BackendContext *be, const IrOp *op, int out);    /* result to its home, deaths */
-void ra_label(BackendContext *be);              /* control comes from elsewhere: forget the caches */
+void ra_label(BackendContext *be);              /* control comes from elsewhere: no caches */
 void ra_sync_globals(BackendContext *be);       /* control may go elsewhere: env is exact */
 /* Before a helper call: all that is alive leaves the scratch registers, int and fp. */
 void ra_spill_all(BackendContext *be);

@@ -239,6 +239,11 @@ static const char *child_path(Scratch *s, const ExecFile *f)
     }
     char link[64], target[PATH_MAX];
     struct stat at_path, at_fd;
+    if (exec_kind(f->fd) == EXEC_SCRIPT) {      /* the interpreter opens it by the descriptor */
+        return fcntl(f->dirfd, F_GETFD) & FD_CLOEXEC
+                   ? NULL
+                   : keep(s, g_strdup_printf("/dev/fd/%d%s%s", f->dirfd, *f->path ? "/" : "", f->path));
+    }
     snprintf(link, sizeof(link), "/proc/self/fd/%d", f->fd);
     ssize_t n = readlink(link, target, sizeof(target) - 1);
     if (n > 0) {
@@ -247,9 +252,6 @@ static const char *child_path(Scratch *s, const ExecFile *f)
             at_path.st_ino == at_fd.st_ino && at_path.st_dev == at_fd.st_dev) {
             return keep(s, g_strdup(target));
         }
-    }
-    if (exec_kind(f->fd) == EXEC_SCRIPT && (fcntl(f->dirfd, F_GETFD) & FD_CLOEXEC)) {
-        return NULL;
     }
     int fd = dup(f->fd);            /* not close-on-exec */
     return keep(s, g_strdup_printf("/proc/self/fd/%d", fd));

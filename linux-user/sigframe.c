@@ -40,7 +40,8 @@ bool sigframe_setup(CPUState *cpu, int sig, const siginfo_t *info, const GuestSi
     }
     memset(&frame, 0, sizeof(frame));
     memcpy(frame.info, info, sizeof(frame.info));
-    altstack_save(task, env->gpr[RV_SP], &frame.uc.stack);
+    frame.uc.stack = (GuestStack){ .sp = task->altstack.sp, .flags = task->altstack.flags,
+                                   .size = task->altstack.size };
     frame.uc.sigmask = task->restore_sigmask ? task->saved_sigmask : task->sigmask;
     save_context(&frame.uc.mcontext, env);
     if (!guest_write(at, &frame, sizeof(frame))) {

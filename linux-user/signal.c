@@ -528,7 +528,7 @@ static bool on_altstack(const Task *task, abi_ulong sp)
     return !(task->altstack.flags & GUEST_SS_AUTODISARM) && altstack_contains(task, sp);
 }
 
-void altstack_save(const Task *task, abi_ulong sp, GuestStack *out)
+static void altstack_get(const Task *task, abi_ulong sp, GuestStack *out)
 {
     *out = (GuestStack){ .sp = task->altstack.sp, .size = task->altstack.size };
     out->flags = (task->altstack.flags & GUEST_SS_AUTODISARM) |
@@ -562,7 +562,7 @@ abi_long signal_altstack(CPUState *cpu, abi_ulong ss, abi_ulong oss)
     Task *task = cpu->opaque;
     abi_ulong sp = cpu->env.gpr[RV_SP];
     GuestStack set, old;
-    altstack_save(task, sp, &old);
+    altstack_get(task, sp, &old);
     if (ss) {
         if (!guest_read(&set, ss, sizeof(set))) {
             return -EFAULT;

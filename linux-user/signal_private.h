@@ -39,7 +39,6 @@ _Static_assert(sizeof(GuestStack) == 24, "stack_t of riscv64");
 enum { GUEST_SS_AUTODISARM = (int32_t)0x80000000 };
 
 /* sigaltstack's part, as kernel/signal.c has it. */
-void altstack_save(const Task *task, abi_ulong sp, GuestStack *out);
 abi_long altstack_set(Task *task, abi_ulong sp, const GuestStack *ss);
 bool altstack_contains(const Task *task, abi_ulong sp);
 

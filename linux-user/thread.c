@@ -257,6 +257,7 @@ void thread_exit(CPUState *cpu)
 {
     Task *task = cpu->opaque;
     abi_ulong clear = task->clear_child_tid;
+    int code = task->exit_code;
 
     signal_fini_thread(task);
     walk_robust_list(task);
@@ -266,15 +267,16 @@ void thread_exit(CPUState *cpu)
     current_task = NULL;
     cpu_destroy(cpu);
     task_free(task);
-    if (atomic_fetch_sub(&thread_count, 1) == 1) {
-        last_words();
-    }
-    /* Last of all: who waits for it may think that the thread is gone. */
+    /* Late: who waits for it may think that the thread is gone. */
     if (clear) {
         uint32_t zero = 0;
         if (guest_write(clear, &zero, sizeof(zero))) {
             host_syscall(SYS_futex, g2h(clear), FUTEX_WAKE, 1, NULL, NULL, 0);
         }
+    }
+    if (atomic_fetch_sub(&thread_count, 1) == 1) {
+        last_words();       /* the status of the process is that of its last thread */
+        host_syscall(SYS_exit_group, code);
     }
 }
 

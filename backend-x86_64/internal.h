@@ -50,7 +50,6 @@ struct BackendContext {
     BackendResult *res;
     uint64_t pc;                /* of the current guest insn */
     const IrOp *op;             /* being lowered, NULL in cold stubs */
-    bool overflow;              /* buffer or a table is full */
 
     /* allocator (regalloc.c) */
     IrTemp *owner[NREGS];       /* of scratch registers; NULL: free */
@@ -73,10 +72,6 @@ struct BackendContext {
     uint8_t *after_call;        /* end of the last helper call emitted */
     uint8_t *leave_tail;        /* lea rax, [header]; jmp leave: shared by the stubs; or NULL */
     uint8_t *slot_stub_body[16];    /* in the slot's stub: env->pc = its pc, leave by edx */
-
-    /* helper numbers that emitters call, by name from ir_helpers; -1: not there (lower_fp.c) */
-    int helper_fma[2];          /* [0] f32, [1] f64 */
-    void *fp_private;           /* befp's */
 };
 
 /* rbp-relative displacement of a byte offset in env. */

@@ -470,6 +470,11 @@ CPUException cpu_exec(CPUState *cpu)
     return excp;
 }
 
+void cpu_fast_ecall(CPURISCVState *env)
+{
+    exec_options.fast_ecall(env_cpu(env));
+}
+
 /* ---- start ---- */
 
 static void fill_layout(BackendLayout *l)

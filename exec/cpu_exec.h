@@ -74,6 +74,9 @@ typedef struct ExecOptions {
     bool no_chain;
     bool optimize;              /* default true */
     bool stats;                 /* count for -stats */
+    /* Which system calls need no exit, and how they run (cpu.h, cpu_fast_ecall()); NULL: none. */
+    bool (*ecall_is_fast)(uint64_t nr);
+    void (*fast_ecall)(CPUState *cpu);
     bool interp;                /* -tier interp: run the IR by ir_interp() instead of code */
     uint64_t guest_base;
     size_t code_buffer_size;    /* default 256 MiB of address space */

@@ -95,6 +95,7 @@ static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t fl
     dc->base.fetch_opaque = w;
     dc->g = &gen_globals;
     dc->exts = exec_options.exts;
+    dc->ecall_is_fast = exec_options.ecall_is_fast;
     ir_reset(gen_ir);
     translator_loop(&riscv_translator_ops, &dc->base);
     gen_ir->nslots = dc->base.nslots;

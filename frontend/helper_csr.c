@@ -31,3 +31,9 @@ uint64_t helper_rdinstret(void *env, uint64_t a0, uint64_t a1, uint64_t a2, uint
 {
     return monotonic_ns();
 }
+
+uint64_t helper_fast_ecall(void *env, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+{
+    cpu_fast_ecall(env);
+    return 0;
+}

@@ -20,6 +20,7 @@ typedef struct DisasContext {
     DisasContextBase base;
     const RiscvGlobals *g;
     RvExtSet exts;
+    bool (*ecall_is_fast)(uint64_t nr);     /* may be NULL: see cpu_fast_ecall() */
     uint8_t frm;                /* dynamic rounding mode in force (from tb_flags) */
     uint64_t pc;                /* of the insn being translated */
     unsigned len;               /* its length */

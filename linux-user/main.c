@@ -24,6 +24,7 @@
 #include "linux-user/path.h"
 #include "linux-user/script.h"
 #include "linux-user/signal.h"
+#include "linux-user/syscall.h"
 
 enum { PRESERVE_ARGV0 = 1, MAX_SCRIPTS = 5 };   /* AT_FLAGS bit of binfmt_misc's P; fs/exec.c */
 
@@ -173,6 +174,8 @@ static void set_comm(const char *path)
 static _Noreturn void run(abi_ulong sp)
 {
     exec_options.guest_base = guest_base;
+    exec_options.ecall_is_fast = syscall_is_fast;
+    exec_options.fast_ecall = syscall_run_fast;
     exec_init();
     if (guest_base) {
         syscall(SYS_arch_prctl, ARCH_SET_GS, guest_base);
@@ -215,6 +218,9 @@ int main(int argc, char **argv, char **envp)
     if (cl.action != OPTIONS_RUN) {
         show(cl.action);
         return 0;
+    }
+    if (cl.exec_fd >= 0) {
+        prog.fd = cl.exec_fd;
     }
     path_init(user_options.ld_prefix);
     mmap_init();

@@ -35,6 +35,10 @@ enum {
 /* Run the system call in env's registers (a7, a0..a5), with strace. Returns the result. */
 abi_long syscall_dispatch(CPUState *cpu, abi_ulong nr, const abi_ulong *a);
 
+/* For ExecOptions: clock_gettime, getpid and the like run inside generated code (cpu_fast_ecall). */
+bool syscall_is_fast(uint64_t nr);
+void syscall_run_fast(CPUState *cpu);
+
 /* syscall(2) with the result as -errno; never blocks for long. */
 abi_long host_syscall(long nr, ...);
 

@@ -3,8 +3,8 @@
  *
  * Arithmetic runs on the host's SSE unit between ir_fp_enter() and ir_fp_leave(), through inline
  * assembly or a volatile pointer, so that no compiler folds or moves it out from between. All that
- * looks at NaNs, sign, classes, min/max, comparisons and the conversion to integers is done on bits.
- * Tininess is detected after rounding by both x86 and RISC-V.
+ * looks at NaNs, sign, classes, min/max and comparisons, and the conversion to integers, works on
+ * bits. Tininess is detected after rounding by both x86 and RISC-V.
  */
 #include "ir/interp_fp.h"
 

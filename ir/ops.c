@@ -51,7 +51,8 @@ enum {
 
 /* One more expansion, so that SIG_xxx has become three arguments before INFO sees them. */
 #define INFO(...) INFO_(__VA_ARGS__)
-#define INFO_(nm, sg, fl, no, ni, nc) { .name = nm, .sig = sg, .nout = no, .nin = ni, .nk = nc, .flags = fl }
+#define INFO_(nm, sg, fl, no, ni, nc) \
+    { .name = nm, .sig = sg, .nout = no, .nin = ni, .nk = nc, .flags = fl }
 
 const IrOpInfo ir_op_info[IR_OP_COUNT] = {
 #define IR_OP(name, sig, flags) [IR_##name] = INFO(#name, #sig, (flags), SIG_##sig),

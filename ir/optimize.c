@@ -19,7 +19,7 @@
 #include "ir/opt.h"
 #include "ir/sig.h"
 
-enum { MAX_STEPS = 8 };         /* simplifications of one op; each makes it simpler, so few happen */
+enum { MAX_STEPS = 8 };         /* simplifications of one op: each makes it simpler */
 
 /* Forget all about t: as if it had just been written by somebody unknown. */
 void opt_info_forget(Opt *o, const IrTemp *t)

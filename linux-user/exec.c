@@ -229,32 +229,21 @@ static char *keep(Scratch *s, char *string)
     return string;
 }
 
-/* How the child finds the program: its path, or for one that has none the descriptor, which then stays
- * open. NULL: a script behind a descriptor that closes. */
+/* How the child finds the program: its path, or for one known by its descriptor that as well. NULL: a
+ * script behind a descriptor that closes. */
 static const char *child_path(Scratch *s, const ExecFile *f)
 {
     if (f->dirfd == AT_FDCWD || f->path[0] == '/') {
         return f->guest_path[0] == '-' ? keep(s, g_strconcat("./", f->guest_path, NULL))
                                        : f->guest_path;
     }
-    char link[64], target[PATH_MAX];
-    struct stat at_path, at_fd;
-    if (exec_kind(f->fd) == EXEC_SCRIPT) {      /* the interpreter opens it by the descriptor */
-        return fcntl(f->dirfd, F_GETFD) & FD_CLOEXEC
-                   ? NULL
-                   : keep(s, g_strdup_printf("/dev/fd/%d%s%s", f->dirfd, *f->path ? "/" : "", f->path));
+    char *name = g_strdup_printf("/dev/fd/%d%s%s", f->dirfd, *f->path ? "/" : "", f->path);
+    if (exec_kind(f->fd) == EXEC_SCRIPT) {      /* its interpreter opens it by that name */
+        return fcntl(f->dirfd, F_GETFD) & FD_CLOEXEC ? (g_free(name), NULL) : keep(s, name);
     }
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", f->fd);
-    ssize_t n = readlink(link, target, sizeof(target) - 1);
-    if (n > 0) {
-        target[n] = '\0';
-        if (target[0] == '/' && stat(target, &at_path) == 0 && fstat(f->fd, &at_fd) == 0 &&
-            at_path.st_ino == at_fd.st_ino && at_path.st_dev == at_fd.st_dev) {
-            return keep(s, g_strdup(target));
-        }
-    }
-    int fd = dup(f->fd);            /* not close-on-exec */
-    return keep(s, g_strdup_printf("/proc/self/fd/%d", fd));
+    int fd = dup(f->fd);                        /* not close-on-exec; rivet closes it */
+    add_option(s, "-execfd", keep(s, g_strdup_printf("%d", fd)));
+    return keep(s, name);
 }
 
 /* ---- the call ---- */
@@ -276,13 +265,14 @@ static abi_long exec_self(Scratch *s, char **envp)
 static abi_long exec_rivet(Scratch *s, const ExecFile *f, char **envp)
 {
     GPtrArray *guest = s->argv;
-    const char *path = child_path(s, f);
-    if (!path) {
-        return -ENOENT;
-    }
     s->argv = g_ptr_array_sized_new(guest->len + 32);
     add_option(s, "rivet", NULL);
     add_options(s);
+    const char *path = child_path(s, f);
+    if (!path) {
+        g_ptr_array_free(guest, TRUE);
+        return -ENOENT;
+    }
     add_option(s, "-0", guest->len > 0 ? guest->pdata[0] : "");
     add_option(s, path, NULL);
     for (guint i = 1; i < guest->len; i++) {

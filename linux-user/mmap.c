@@ -208,7 +208,9 @@ static abi_long mmap_locked(abi_ulong addr, abi_ulong len, int prot, int flags, 
         }
         r = mmap_fixed(addr, len, host_prot(prot), flags, fd, off);
     } else {
-        void *p = mmap(g2h_or_null(addr), len, host_prot(prot), flags, fd, (off_t)off);
+        /* A hint that cannot be had is none; to x86 one above 47 bits says "give me 57". */
+        abi_ulong hint = in_task(addr, size) || fixed ? addr : 0;
+        void *p = mmap(g2h_or_null(hint), len, host_prot(prot), flags, fd, (off_t)off);
         if (p == MAP_FAILED) {
             return -errno;
         }

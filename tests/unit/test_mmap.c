@@ -192,6 +192,16 @@ START_TEST(kernel_errors)
 }
 END_TEST
 
+/* A hint beyond the guest's address space is as good as none. */
+START_TEST(wild_hint)
+{
+    static const abi_ulong hints[] = { 0xffffffffb0010000, 1ul << 47, 1ul << 55, 123 };
+    abi_long r = guest_mmap(hints[_i], PAGE, RW, ANON, -1, 0);
+    ck_assert_int_gt(r, 0);
+    ck_assert_int_lt(r, 1l << 47);
+}
+END_TEST
+
 START_TEST(permissions)
 {
     abi_ulong a = map_pages(4, PROT_EXEC);
@@ -391,6 +401,7 @@ int main(void)
     tcase_add_loop_test(t, map_random, 0, 8);
     tcase_add_test(t, map_large);
     tcase_add_loop_test(t, kernel_errors, 0, G_N_ELEMENTS(errors));
+    tcase_add_loop_test(t, wild_hint, 0, 4);
     tcase_add_test(t, permissions);
     tcase_add_test(t, mprotect_hole);
     tcase_add_test(t, emulator_is_safe);

@@ -321,11 +321,31 @@ void lower_fcmp(BackendContext *be, const IrOp *op, const Opnd *in, int out)
     emit_alu(&be->e, ALU_AND, 0, out, opnd_imm(1));
 }
 
+/* Normal numbers inline: exponent field neither 0 nor all ones; 64 for positive ones, 2 for negative. */
 void lower_fclass(BackendContext *be, const IrOp *op, const Opnd *in, int out)
 {
+    enum { POSITIVE_NORMAL = 64, NEGATIVE_NORMAL = 2 };
+    bool d = is_f64(op);
+    unsigned mantissa = d ? 52 : 23, max_exponent = d ? 0x7ff : 0xff;
+    int t = ra_temp(be, IR_INT);
     ColdStub *s = fp_cold_helper(be, be->cfg.helper.fclass_slow, op, in, out);
-    s->in[1] = opnd_imm(is_f64(op));
-    always_helper(be, s);
+    s->in[1] = opnd_imm(d);
+
+    if (in[0].kind == OPND_MEM) {
+        emit_mov(&be->e, d, t, in[0]);
+    } else {
+        x86_rr(&be->e, X86_MOVD_r_x, d, in[0].reg, t);
+    }
+    emit_mov_rr(&be->e, d, out, t);
+    emit_shift_i(&be->e, SH_SHR, d, out, mantissa);
+    emit_alu(&be->e, ALU_AND, 0, out, opnd_imm(max_exponent));
+    emit_alu(&be->e, ALU_SUB, 0, out, opnd_imm(1));
+    emit_alu(&be->e, ALU_CMP, 0, out, opnd_imm(max_exponent - 2));
+    cold_jcc(be, X86_A, s);
+    emit_shift_i(&be->e, SH_SAR, d, t, d ? 63 : 31);
+    emit_alu(&be->e, ALU_AND, 0, t, opnd_imm(NEGATIVE_NORMAL - POSITIVE_NORMAL));
+    emit_lea(&be->e, 0, out, t, POSITIVE_NORMAL);
+    cold_back(be, s);
 }
 
 /* ---- status ---- */
@@ -357,9 +377,33 @@ void lower_set_round(BackendContext *be, const IrOp *op, const Opnd *in, int out
     store_mxcsr(be, t);
 }
 
+/*
+ * Compilers put frflags and fsflags around comparisons that must be quiet. So fflags_get leaves the
+ * image it read in the snapshot, and an fflags_set of that very value compares with it and, rarely,
+ * loads it back: no translation of flags either way.
+ */
+static int32_t fp_snapshot(const BackendContext *be)
+{
+    return fp_scratch(be) + 4;
+}
+
+/* The value that op sets is what the last fflags_get before it gave, under the same rounding mode (which
+ * the snapshot holds too). */
+static bool sets_what_was_got(const BackendContext *be, const IrOp *op)
+{
+    for (const IrOp *p = op->prev;
+         p != &be->ir->head && p->opcode != IR_set_label && p->opcode != IR_set_round; p = p->prev) {
+        if (p->out == op->in[0] || p->opcode == IR_fflags_get) {
+            return p->out == op->in[0] && p->opcode == IR_fflags_get;
+        }
+    }
+    return false;
+}
+
 void lower_fflags_get(BackendContext *be, const IrOp *op, const Opnd *in, int out)
 {
-    load_mxcsr(be, out);
+    x86_rm(&be->e, X86_STMXCSR, 0, 0, RBP, fp_snapshot(be));
+    x86_rm(&be->e, X86_MOV_r_rm, 0, out, RBP, fp_snapshot(be));
     emit_alu(&be->e, ALU_AND, 0, out, opnd_imm(0x3f));
     x86_rx(&be->e, X86_MOVZX8, 0, out, RBP, out, 0,
            const_disp(be, offsetof(BackendConsts, mxcsr_to_fflags)));
@@ -376,6 +420,13 @@ void lower_fflags_set(BackendContext *be, const IrOp *op, const Opnd *in, int ou
 {
     int t = ra_temp(be, IR_INT);
     load_mxcsr(be, t);
+    if (sets_what_was_got(be, op)) {
+        emit_alu(&be->e, ALU_CMP, 0, t, opnd_mem(fp_snapshot(be)));
+        uint8_t *same = emit_jcc8(&be->e, X86_E);
+        x86_rm(&be->e, X86_LDMXCSR, 0, 0, RBP, fp_snapshot(be));
+        emit_here8(&be->e, same);
+        return;
+    }
     emit_alu(&be->e, ALU_AND, 0, t, opnd_imm(~0x3f));
     if (in[0].kind == OPND_IMM) {
         emit_alu(&be->e, ALU_OR, 0, t, opnd_imm(fflags_image((uint64_t)in[0].imm)));
@@ -387,8 +438,7 @@ void lower_fflags_set(BackendContext *be, const IrOp *op, const Opnd *in, int ou
                const_disp(be, offsetof(BackendConsts, fflags_to_mxcsr)));
         emit_alu(&be->e, ALU_OR, 0, t, opnd_reg(v));
     }
-    /* Compilers put frflags and fsflags around quiet comparisons: mostly nothing has changed, and
-     * a jump is cheaper than ldmxcsr. */
+    /* Mostly nothing has changed, and a jump is cheaper than ldmxcsr. */
     emit_alu(&be->e, ALU_CMP, 0, t, opnd_mem(fp_scratch(be)));
     uint8_t *same = emit_jcc8(&be->e, X86_E);
     store_mxcsr(be, t);

@@ -11,11 +11,6 @@
 #include "linux-user/strace.h"
 #include "linux-user/syscall.h"
 
-/* How a call reaches the host: host_call() or safe_syscall(). */
-typedef abi_long HostCall(long nr, abi_ulong a0, abi_ulong a1, abi_ulong a2, abi_ulong a3,
-                          abi_ulong a4, abi_ulong a5);
-HostCall host_call;
-
 /* A pointer for the host kernel, as an argument. */
 static inline abi_ulong host_arg(const void *p)
 {

@@ -4,7 +4,6 @@
  * The table is indexed by the guest's number and read-only. A forwarded call costs the table look-up,
  * an indirect call and two tests (guest_base, -L) over the host's own system call.
  */
-#include <stdarg.h>
 
 #include "exec/log.h"
 #include "linux-user/host_nr.h"
@@ -80,18 +79,6 @@ abi_long host_call(long nr, abi_ulong a0, abi_ulong a1, abi_ulong a2, abi_ulong 
                      : "0"(nr), "D"(a0), "S"(a1), "d"(a2), "r"(r10), "r"(r8), "r"(r9)
                      : "rcx", "r11", "memory");
     return ret;
-}
-
-abi_long host_syscall(long nr, ...)
-{
-    abi_ulong a[6];
-    va_list ap;
-    va_start(ap, nr);
-    for (unsigned i = 0; i < 6; i++) {
-        a[i] = va_arg(ap, abi_ulong);   /* those not passed are not read by the kernel either */
-    }
-    va_end(ap);
-    return host_call(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 static inline abi_long forward(const CPUState *cpu, const abi_ulong *a, HostCall *call)

@@ -39,7 +39,16 @@ abi_long syscall_dispatch(CPUState *cpu, abi_ulong nr, const abi_ulong *a);
 bool syscall_is_fast(uint64_t nr);
 void syscall_run_fast(CPUState *cpu);
 
-/* syscall(2) with the result as -errno; never blocks for long. */
-abi_long host_syscall(long nr, ...);
+/* How a call reaches the host: host_call() or safe_syscall(). The result is -errno or what the call
+ * returns. */
+typedef abi_long HostCall(long nr, abi_ulong a0, abi_ulong a1, abi_ulong a2, abi_ulong a3,
+                          abi_ulong a4, abi_ulong a5);
+HostCall host_call;
+
+/* host_syscall(nr, up to 6 arguments, pointers or integers): one that never blocks for long. */
+#define host_syscall(...) HOST_SYSCALL(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define HOST_SYSCALL(nr, a0, a1, a2, a3, a4, a5, ...) \
+    host_call(nr, (abi_ulong)(a0), (abi_ulong)(a1), (abi_ulong)(a2), (abi_ulong)(a3), \
+              (abi_ulong)(a4), (abi_ulong)(a5))
 
 #endif

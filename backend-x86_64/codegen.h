@@ -165,8 +165,8 @@ void backend_patch_jump(uint8_t *patch, const uint8_t *target);
  * context into env. ucontext is a ucontext_t*. */
 void backend_sync_from_ucontext(const BackendConfig *cfg, void *env, const void *ucontext);
 
-/* Disassemble host code to f, one insn a line, with Capstone (disas.c). base is what is printed as
- * offset 0. */
-void backend_disas(FILE *f, const uint8_t *code, size_t size);
+/* Disassemble host code to f, one insn a line, with Capstone (disas.c). offset: what is
+ * printed for the first byte (jumps show their aim the same way). */
+void backend_disas(FILE *f, const uint8_t *code, size_t size, uint64_t offset);
 
 #endif

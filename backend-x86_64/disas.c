@@ -20,7 +20,7 @@ static void print_bytes(FILE *f, const uint8_t *p, size_t n)
     }
 }
 
-void backend_disas(FILE *f, const uint8_t *code, size_t size)
+void backend_disas(FILE *f, const uint8_t *code, size_t size, uint64_t offset)
 {
     csh cs;
     if (!x86_disas_open(&cs)) {
@@ -29,7 +29,6 @@ void backend_disas(FILE *f, const uint8_t *code, size_t size)
     }
     cs_insn *insn = cs_malloc(cs);
     const uint8_t *p = code;
-    uint64_t offset = 0;
     while (size > 0) {
         const uint8_t *start = p;
         if (cs_disasm_iter(cs, &p, &size, &offset, insn)) {

@@ -131,7 +131,7 @@ static void dump_host(const TranslationBlock *tb, const BackendResult *res)
             fprintf(f, "  -- guest %016" PRIx64 "\n", res->insns[i - 1].pc);
         }
         if (to > from) {
-            backend_disas(f, tb->code + from, to - from);
+            backend_disas(f, tb->code + from, to - from, from);
         }
     }
     log_end(f);

@@ -195,7 +195,7 @@ static void complain(Machine *m, const TestEnv *want, const char *what)
         }
     }
     ir_dump(m->ir, stderr);
-    backend_disas(stderr, m->code, m->res.size);
+    backend_disas(stderr, m->code, m->res.size, 0);
 }
 
 void check_result(const Machine *m)

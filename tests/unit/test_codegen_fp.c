@@ -282,7 +282,7 @@ static void fail_tb(const TestEnv *before, const char *what)
     BackendResult res;
     ir_dump(ir, stderr);
     if (backend_gen_code(be, ir, code + stubs_size, CODE_BYTES - stubs_size, code, &res)) {
-        backend_disas(stderr, code + stubs_size, res.size);
+        backend_disas(stderr, code + stubs_size, res.size, 0);
     }
     for (unsigned i = 0; i < 32; i++) {
         fprintf(stderr, "x%-2u %016lx -> %016lx  want %016lx%s\n", i, before->gpr[i], env.gpr[i],

@@ -9,6 +9,7 @@ CodeBuffer code_buffer;
 
 void code_buffer_init(size_t size)
 {
+    size = size < CODE_BUFFER_MIN ? CODE_BUFFER_MIN : size;
     size = (size + 4095) & ~(size_t)4095;
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -20,7 +20,10 @@ typedef struct CodeBuffer {
 
 extern CodeBuffer code_buffer;
 
-/* Reserve size bytes; exits with a message when the host refuses. */
+/* Any TB fits an empty buffer of this size (tests/unit/test_tb_gen.c). */
+enum { CODE_BUFFER_MIN = 64 << 10 };
+
+/* Reserve size bytes, or CODE_BUFFER_MIN if that is more; exits with a message when the host refuses. */
 void code_buffer_init(size_t size);
 /* size bytes of zeroed metadata, 16-aligned, or NULL when full. */
 void *code_buffer_alloc_meta(size_t size);

@@ -27,6 +27,7 @@
 #include "linux-user/signal.h"
 #include "linux-user/syscall.h"
 #include "linux-user/thread.h"
+#include "linux-user/uring.h"
 
 /* Done by us for a child that has a copy of our memory. */
 #define EMULATED_FLAGS                                                                             \
@@ -78,6 +79,7 @@ static void fork_child(CPUState *cpu, const CloneRequest *rq)
     task->robust_list = 0;
     task->clear_child_tid = rq->flags & CLONE_CHILD_CLEARTID ? rq->child_tid : 0;
     mmap_fork_child();
+    uring_fork_child();
     exec_fork_child(cpu);
     thread_fork_child();
     signal_fork_child(cpu);

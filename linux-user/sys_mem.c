@@ -7,13 +7,18 @@
 
 #include "linux-user/mmap.h"
 #include "linux-user/sys_common.h"
+#include "linux-user/uring.h"
 
 abi_long sys_mmap(CPUState *cpu, const abi_ulong *a)
 {
     if (a[5] & 0xfff) {
         return -EINVAL;
     }
-    return guest_mmap(a[0], a[1], (int)a[2], (int)a[3], (int)a[4], a[5]);
+    abi_long ret = guest_mmap(a[0], a[1], (int)a[2], (int)a[3], (int)a[4], a[5]);
+    if (ret > 0 && (int)a[4] >= 0) {
+        uring_mapped((int)a[4], a[5], (abi_ulong)ret);
+    }
+    return ret;
 }
 
 abi_long sys_munmap(CPUState *cpu, const abi_ulong *a)

@@ -5,7 +5,7 @@
  * in force (paths are resolved). Everything is decided by the kinds in syscalls.def.
  *
  * Not converted with a guest_base: pointers inside the structures of io_submit, fsconfig, keyctl, bpf,
- * io_uring, move_pages and of most ioctls.
+ * move_pages and of most ioctls.
  */
 #include <string.h>
 #include <sys/socket.h>

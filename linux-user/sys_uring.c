@@ -1,0 +1,316 @@
+/*
+ * linux-user/sys_uring.c: io_uring. Source: io_uring/io_uring.c, io_uring/epoll.c, io_uring/register.c.
+ *
+ * Requests lie in memory shared with the kernel and have the same layout on both sides, but for what
+ * two of them point to: struct epoll_event. So io_uring_enter() looks at the requests it is about to
+ * submit:
+ *   EPOLL_CTL    its event is read while the call submits it: for the time of the call the request
+ *                points to a copy in the host's layout
+ *   EPOLL_WAIT   its events are written some time later: it gets an opcode that no kernel has, and
+ *                completes with EINVAL as on a kernel before 6.15
+ * With IORING_SETUP_SQPOLL a thread of the kernel takes requests at any time: there the guest's events
+ * are read as the host lays them out. With a guest_base every pointer in a request would be wrong:
+ * there is no io_uring then, as when an administrator has switched it off.
+ *
+ * Owns the list of rings: where the guest has mapped them. A ring is known by the descriptor that
+ * io_uring_setup() gave, or by its index in the thread's registered rings. An entry outlives its
+ * descriptor and is used again with it. The memory is the guest's: read through guest_read().
+ */
+#include <linux/io_uring.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+#include "linux-user/abi_structs.h"
+#include "linux-user/sys_common.h"
+#include "linux-user/uring.h"
+
+/* Newer than the C library's headers */
+enum {
+    SETUP_NO_MMAP = 1 << 14,
+    SETUP_REGISTERED_FD_ONLY = 1 << 15,
+    SETUP_NO_SQARRAY = 1 << 16,
+    REGISTER_RESIZE_RINGS = 33,
+    REGISTER_USE_REGISTERED_RING = 1u << 31,
+    OP_EPOLL_WAIT = 59,
+    OP_NONE = 0xff,
+    MAX_REGISTERED = 16,
+};
+
+typedef struct Ring {
+    int fd;
+    uint32_t flags;
+    struct io_sqring_offsets off;
+    abi_ulong sq, sqes;             /* where the guest has mapped them; 0: not yet */
+} Ring;
+
+static pthread_mutex_t rings_lock = PTHREAD_MUTEX_INITIALIZER;
+static Ring *rings;                 /* rings_lock; a few */
+static unsigned rings_count;
+static __thread int registered[MAX_REGISTERED];     /* index in rings plus 1, 0: none */
+
+/* Where the ring of descriptor fd is in rings[], plus 1; 0: not there. Under rings_lock. */
+static int ring_index(int fd)
+{
+    for (unsigned i = 0; i < rings_count; i++) {
+        if (rings[i].fd == fd && fd >= 0) {
+            return (int)i + 1;
+        }
+    }
+    return 0;
+}
+
+/* Returns its index plus 1. */
+static int ring_add(const Ring *r)
+{
+    pthread_mutex_lock(&rings_lock);
+    int i = ring_index(r->fd);
+    if (!i) {
+        rings = g_renew(Ring, rings, rings_count + 1);
+        i = (int)++rings_count;
+    }
+    rings[i - 1] = *r;
+    pthread_mutex_unlock(&rings_lock);
+    return i;
+}
+
+static bool ring_find(Ring *r, abi_ulong fd, bool is_registered)
+{
+    pthread_mutex_lock(&rings_lock);
+    int i = !is_registered ? ring_index((int)fd) : fd < MAX_REGISTERED ? registered[fd] : 0;
+    if (i) {
+        *r = rings[i - 1];
+    }
+    pthread_mutex_unlock(&rings_lock);
+    return i != 0;
+}
+
+void uring_mapped(int fd, abi_ulong off, abi_ulong addr)
+{
+    if (G_LIKELY(!rings)) {
+        return;
+    }
+    pthread_mutex_lock(&rings_lock);
+    int i = ring_index(fd);
+    if (i && (off == IORING_OFF_SQ_RING || off == IORING_OFF_CQ_RING)) {
+        rings[i - 1].sq = addr;     /* one mapping with two offsets since 5.4 */
+    } else if (i && off == IORING_OFF_SQES) {
+        rings[i - 1].sqes = addr;
+    }
+    pthread_mutex_unlock(&rings_lock);
+}
+
+abi_long sys_io_uring_setup(CPUState *cpu, const abi_ulong *a)
+{
+    if (guest_base) {
+        return -ENOSYS;
+    }
+    abi_long ret = host_call(__NR_io_uring_setup, a[0], a[1], 0, 0, 0, 0);
+    struct io_uring_params p;
+    if (ret < 0 || !guest_read(&p, a[1], sizeof(p))) {
+        return ret;
+    }
+    bool no_fd = p.flags & SETUP_REGISTERED_FD_ONLY;
+    Ring r = { .fd = no_fd ? -1 : (int)ret, .flags = p.flags, .off = p.sq_off };
+    if (p.flags & SETUP_NO_MMAP) {
+        r.sqes = p.sq_off.resv2;    /* user_addr in newer headers */
+        r.sq = p.cq_off.resv2;
+    }
+    int i = ring_add(&r);
+    if (no_fd && ret < MAX_REGISTERED) {
+        registered[ret] = i;
+    }
+    return ret;
+}
+
+/* --- requests about to be submitted ------------------------------------------------------------- */
+
+/* A request changed for the time of one call. */
+typedef struct Patch {
+    abi_ulong sqe;
+    struct io_uring_sqe old;
+    struct epoll_event event;
+    bool is_wait;
+} Patch;
+
+static bool patch_make(Patch *p, abi_ulong addr)
+{
+    GuestEpollEvent ev;
+    if (!guest_read(&p->old, addr, sizeof(p->old))) {
+        return false;
+    }
+    p->sqe = addr;
+    p->is_wait = p->old.opcode == OP_EPOLL_WAIT;
+    if (p->is_wait || p->old.opcode != IORING_OP_EPOLL_CTL || p->old.len == EPOLL_CTL_DEL ||
+        !guest_read(&ev, p->old.addr, sizeof(ev))) {
+        return p->is_wait;
+    }
+    p->event.events = ev.events;
+    p->event.data.u64 = ev.data;
+    return true;
+}
+
+static void patch_apply(const Patch *p)
+{
+    const uint8_t none = OP_NONE;
+    abi_ulong event = host_arg(&p->event);
+    if (p->is_wait) {
+        guest_write(p->sqe + offsetof(struct io_uring_sqe, opcode), &none, sizeof(none));
+    } else {
+        guest_write(p->sqe + offsetof(struct io_uring_sqe, addr), &event, sizeof(event));
+    }
+}
+
+/* The place may hold a newer request by now: then it is left alone. */
+static void patch_undo(const Patch *p)
+{
+    struct io_uring_sqe now;
+    if (!guest_read(&now, p->sqe, sizeof(now))) {
+        return;
+    }
+    if (p->is_wait && now.opcode == OP_NONE) {
+        guest_write(p->sqe + offsetof(struct io_uring_sqe, opcode), &p->old.opcode, 1);
+    } else if (!p->is_wait && now.addr == host_arg(&p->event)) {
+        guest_write(p->sqe + offsetof(struct io_uring_sqe, addr), &p->old.addr, sizeof(now.addr));
+    }
+}
+
+/* The patches for the next `count` requests of the ring, or NULL when there are none. */
+static GArray *patches_for(const Ring *r, uint32_t count)
+{
+    uint32_t head, tail, mask;
+    if (!r->sq || !r->sqes || r->flags & IORING_SETUP_SQPOLL ||
+        !guest_read(&head, r->sq + r->off.head, sizeof(head)) ||
+        !guest_read(&tail, r->sq + r->off.tail, sizeof(tail)) ||
+        !guest_read(&mask, r->sq + r->off.ring_mask, sizeof(mask))) {
+        return NULL;
+    }
+    count = MIN(count, MIN(tail - head, mask + 1));
+    unsigned stride = r->flags & IORING_SETUP_SQE128 ? 128 : 64;
+    GArray *patches = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = (head + i) & mask;
+        uint8_t opcode;
+        if (!(r->flags & SETUP_NO_SQARRAY) &&
+            !guest_read(&index, r->sq + r->off.array + 4 * (abi_ulong)index, sizeof(index))) {
+            break;
+        }
+        abi_ulong sqe = r->sqes + (abi_ulong)stride * index;
+        Patch p;
+        if (index > mask || !guest_read(&opcode, sqe, 1) ||
+            (opcode != IORING_OP_EPOLL_CTL && opcode != OP_EPOLL_WAIT) || !patch_make(&p, sqe)) {
+            continue;
+        }
+        if (!patches) {
+            patches = g_array_new(FALSE, FALSE, sizeof(Patch));
+        }
+        g_array_append_val(patches, p);
+    }
+    return patches;
+}
+
+/* The signal mask of the call: argument 4, or what the structure there points to. */
+static bool enter_mask(const abi_ulong *a, uint64_t *mask)
+{
+    abi_ulong set = a[4], size = a[5];
+    struct io_uring_getevents_arg arg;
+    if (!set || !(a[3] & IORING_ENTER_GETEVENTS)) {
+        return false;
+    }
+    if (a[3] & IORING_ENTER_EXT_ARG) {
+        if (size != sizeof(arg) || !guest_read(&arg, set, sizeof(arg))) {
+            return false;
+        }
+        set = arg.sigmask;
+        size = arg.sigmask_sz;
+    }
+    return set && size == sizeof(*mask) && guest_read(mask, set, sizeof(*mask));
+}
+
+/* Submitting does not wait; what waits is told by flags. A call that a signal met before it began has
+ * submitted nothing: it is made after the handler, unless a mask says that the handler is awaited. */
+static abi_long enter(const abi_ulong *a)
+{
+    uint64_t mask;
+    if (!(a[3] & (IORING_ENTER_GETEVENTS | IORING_ENTER_SQ_WAIT))) {
+        return host_call(__NR_io_uring_enter, a[0], a[1], a[2], a[3], a[4], a[5]);
+    }
+    bool masked = enter_mask(a, &mask);
+    abi_long ret = safe_syscall(__NR_io_uring_enter, a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (ret == -EINTR && masked) {
+        signal_temp_mask(current_task, mask);
+    }
+    if (ret == -ERESTARTSYS_) {
+        ret = masked ? -ERESTARTNOHAND_ : a[1] ? -ERESTARTNOINTR_ : ret;
+    }
+    return ret;
+}
+
+abi_long sys_io_uring_enter(CPUState *cpu, const abi_ulong *a)
+{
+    Ring r;
+    GArray *patches = NULL;
+    if ((uint32_t)a[1] && ring_find(&r, a[0], a[3] & IORING_ENTER_REGISTERED_RING)) {
+        patches = patches_for(&r, (uint32_t)a[1]);
+    }
+    if (G_LIKELY(!patches)) {
+        return enter(a);
+    }
+    for (guint i = 0; i < patches->len; i++) {
+        patch_apply(&g_array_index(patches, Patch, i));
+    }
+    abi_long ret = enter(a);
+    for (guint i = 0; i < patches->len; i++) {
+        patch_undo(&g_array_index(patches, Patch, i));
+    }
+    g_array_free(patches, TRUE);
+    return ret;
+}
+
+/* --- register ----------------------------------------------------------------------------------- */
+
+/* n entries of the thread's table changed: in each, the index is in `offset`, the descriptor in `data`. */
+static void rings_registered(abi_ulong updates, uint32_t n, bool add)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct io_uring_rsrc_update u;
+        if (!guest_read(&u, updates + i * sizeof(u), sizeof(u)) || u.offset >= MAX_REGISTERED) {
+            continue;
+        }
+        pthread_mutex_lock(&rings_lock);
+        registered[u.offset] = add ? ring_index((int)u.data) : 0;
+        pthread_mutex_unlock(&rings_lock);
+    }
+}
+
+static void ring_resized(abi_ulong fd, bool is_registered, abi_ulong params)
+{
+    struct io_uring_params p;
+    if (!guest_read(&p, params, sizeof(p))) {
+        return;
+    }
+    pthread_mutex_lock(&rings_lock);
+    int i = !is_registered ? ring_index((int)fd) : fd < MAX_REGISTERED ? registered[fd] : 0;
+    if (i) {
+        rings[i - 1].off = p.sq_off;
+    }
+    pthread_mutex_unlock(&rings_lock);
+}
+
+abi_long sys_io_uring_register(CPUState *cpu, const abi_ulong *a)
+{
+    abi_long ret = safe_syscall(__NR_io_uring_register, a[0], a[1], a[2], a[3], 0, 0);
+    uint32_t op = (uint32_t)a[1] & ~REGISTER_USE_REGISTERED_RING;
+    if (ret > 0 && (op == IORING_REGISTER_RING_FDS || op == IORING_UNREGISTER_RING_FDS)) {
+        rings_registered(a[2], (uint32_t)ret, op == IORING_REGISTER_RING_FDS);
+    } else if (ret == 0 && op == REGISTER_RESIZE_RINGS) {
+        ring_resized(a[0], (uint32_t)a[1] & REGISTER_USE_REGISTERED_RING, a[2]);
+    }
+    return ret;
+}
+
+void uring_fork_child(void)
+{
+    pthread_mutex_init(&rings_lock, NULL);
+}

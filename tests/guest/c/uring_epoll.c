@@ -1,0 +1,161 @@
+/* epoll through io_uring: the events that requests point to. Alone: rivet uring_epoll; the line of the
+ * first check that failed is printed. Nothing is checked where the kernel has no io_uring. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/io_uring.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define CHECK(x)                                                                                   \
+    do {                                                                                           \
+        if (!(x)) {                                                                                \
+            printf("line %d: %s (errno %d)\n", __LINE__, #x, errno);                               \
+            exit(__LINE__ % 255 + 1);                                                              \
+        }                                                                                          \
+    } while (0)
+
+enum { ENTRIES = 8, OP_EPOLL_WAIT = 59, NO_SQARRAY = 1 << 16 };
+
+static int ring;
+static uint8_t *sq;
+static struct io_uring_sqe *sqes;
+static struct io_uring_params params;
+static unsigned sqe_size;
+
+static int enter(unsigned fd, unsigned submit, unsigned wait, unsigned flags)
+{
+    return (int)syscall(SYS_io_uring_enter, fd, submit, wait, flags, NULL, 0);
+}
+
+static int open_ring(unsigned flags)
+{
+    memset(&params, 0, sizeof(params));
+    params.flags = flags;
+    sqe_size = flags & IORING_SETUP_SQE128 ? 128 : 64;
+    ring = (int)syscall(SYS_io_uring_setup, ENTRIES, &params);
+    if (ring < 0) {
+        return 0;
+    }
+    CHECK(params.features & IORING_FEAT_SINGLE_MMAP);
+    size_t len = params.cq_off.cqes + params.cq_entries * 16;
+    sq = mmap(NULL, len + 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring,
+              IORING_OFF_SQ_RING);
+    sqes = mmap(NULL, params.sq_entries * sqe_size, PROT_READ | PROT_WRITE, MAP_SHARED, ring,
+                IORING_OFF_SQES);
+    CHECK(sq != MAP_FAILED && sqes != MAP_FAILED);
+    return 1;
+}
+
+static uint32_t *field(uint32_t off)
+{
+    return (uint32_t *)(sq + off);
+}
+
+/* The next free request, already in the ring. */
+static struct io_uring_sqe *next_sqe(void)
+{
+    uint32_t tail = *field(params.sq_off.tail), index = tail & *field(params.sq_off.ring_mask);
+    struct io_uring_sqe *s = (struct io_uring_sqe *)((uint8_t *)sqes + index * sqe_size);
+    memset(s, 0, sqe_size);
+    if (!(params.flags & NO_SQARRAY)) {
+        field(params.sq_off.array)[index] = index;
+    }
+    __atomic_store_n(field(params.sq_off.tail), tail + 1, __ATOMIC_RELEASE);
+    return s;
+}
+
+static struct io_uring_sqe *ctl(int epfd, int op, int fd, struct epoll_event *ev)
+{
+    struct io_uring_sqe *s = next_sqe();
+    s->opcode = IORING_OP_EPOLL_CTL;
+    s->fd = epfd;
+    s->off = (uint64_t)fd;
+    s->len = (uint32_t)op;
+    s->addr = (uint64_t)(uintptr_t)ev;
+    return s;
+}
+
+static int result(void)
+{
+    uint32_t head = *field(params.cq_off.head);
+    CHECK(head != __atomic_load_n(field(params.cq_off.tail), __ATOMIC_ACQUIRE));
+    struct io_uring_cqe *c =
+        (struct io_uring_cqe *)(sq + params.cq_off.cqes) + (head & *field(params.cq_off.ring_mask));
+    int res = c->res;
+    __atomic_store_n(field(params.cq_off.head), head + 1, __ATOMIC_RELEASE);
+    return res;
+}
+
+static void use_ring(unsigned fd, unsigned flags)
+{
+    struct epoll_event ev[3] = { { .events = EPOLLIN, .data.u64 = 0x1122334455667788 },
+                                 { .events = EPOLLOUT, .data.u64 = 0x99aabbccddeeff00 },
+                                 { .events = EPOLLIN, .data.u64 = 0x0102030405060708 } };
+    struct epoll_event out[4];
+    int p[2], ep = epoll_create1(0);
+    CHECK(ep >= 0 && pipe(p) == 0);
+
+    /* two at once; the requests stay as the program wrote them */
+    struct io_uring_sqe *s = ctl(ep, EPOLL_CTL_ADD, p[0], &ev[0]);
+    ctl(ep, EPOLL_CTL_ADD, p[1], &ev[1]);
+    CHECK(enter(fd, 2, 2, IORING_ENTER_GETEVENTS | flags) == 2);
+    CHECK(s->addr == (uint64_t)(uintptr_t)&ev[0] && s->opcode == IORING_OP_EPOLL_CTL);
+    CHECK(result() == 0 && result() == 0);
+    CHECK(ev[0].data.u64 == 0x1122334455667788 && ev[1].events == EPOLLOUT);
+
+    CHECK(epoll_wait(ep, out, 4, 1000) == 1);
+    CHECK(out[0].events == EPOLLOUT && out[0].data.u64 == 0x99aabbccddeeff00);
+    CHECK(write(p[1], "x", 1) == 1);
+    CHECK(epoll_wait(ep, out, 4, 1000) == 2);
+    CHECK(out[0].data.u64 + out[1].data.u64 == 0x1122334455667788 + 0x99aabbccddeeff00);
+
+    ctl(ep, EPOLL_CTL_MOD, p[0], &ev[2]);
+    ctl(ep, EPOLL_CTL_DEL, p[1], NULL);
+    next_sqe()->opcode = IORING_OP_NOP;
+    ctl(ep, EPOLL_CTL_ADD, p[0], &ev[0]);
+    CHECK(enter(fd, 4, 0, flags) == 4);
+    CHECK(result() == 0 && result() == 0 && result() == 0 && result() == -EEXIST);
+    CHECK(epoll_wait(ep, out, 4, 1000) == 1 && out[0].data.u64 == 0x0102030405060708);
+
+    ctl(ep, EPOLL_CTL_MOD, p[0], NULL);
+    CHECK(enter(fd, 1, 1, IORING_ENTER_GETEVENTS | flags) == 1 && result() == -EFAULT);
+
+    /* Either not known, or done right. */
+    s = next_sqe();
+    s->opcode = OP_EPOLL_WAIT;
+    s->fd = ep;
+    s->addr = (uint64_t)(uintptr_t)out;
+    s->len = 4;
+    memset(out, 0, sizeof(out));
+    CHECK(enter(fd, 1, 1, IORING_ENTER_GETEVENTS | flags) == 1);
+    int r = result();
+    CHECK(r == -EINVAL || (r == 1 && out[0].data.u64 == 0x0102030405060708));
+    CHECK(s->opcode == OP_EPOLL_WAIT);
+    close(p[0]);
+    close(p[1]);
+    close(ep);
+}
+
+int main(void)
+{
+    static const unsigned setups[] = { 0, IORING_SETUP_SQE128, NO_SQARRAY };
+    for (unsigned i = 0; i < sizeof(setups) / sizeof(setups[0]); i++) {
+        if (!open_ring(setups[i])) {
+            CHECK(errno == ENOSYS || errno == EPERM || errno == EINVAL);
+            continue;
+        }
+        use_ring((unsigned)ring, 0);
+        struct io_uring_rsrc_update u = { .offset = ~0u, .data = (uint64_t)ring };
+        if (syscall(SYS_io_uring_register, ring, IORING_REGISTER_RING_FDS, &u, 1) == 1) {
+            use_ring(u.offset, IORING_ENTER_REGISTERED_RING);
+        }
+        close(ring);
+    }
+    return 0;
+}

@@ -1,16 +1,17 @@
 /*
- * linux-user/sys_uring.c: io_uring. Source: io_uring/io_uring.c, io_uring/epoll.c, io_uring/register.c.
+ * linux-user/sys_uring.c: io_uring.
+ * Source: io_uring/io_uring.c, io_uring/epoll.c, io_uring/register.c.
  *
- * Requests lie in memory shared with the kernel and have the same layout on both sides, but for what
- * two of them point to: struct epoll_event. So io_uring_enter() looks at the requests it is about to
- * submit:
+ * Requests lie in memory shared with the kernel and have the same layout on both sides, but for
+ * what two of them point to: struct epoll_event. So io_uring_enter() looks at the requests it is
+ * about to submit:
  *   EPOLL_CTL    its event is read while the call submits it: for the time of the call the request
  *                points to a copy in the host's layout
  *   EPOLL_WAIT   its events are written some time later: it gets an opcode that no kernel has, and
  *                completes with EINVAL as on a kernel before 6.15
- * With IORING_SETUP_SQPOLL a thread of the kernel takes requests at any time: there the guest's events
- * are read as the host lays them out. With a guest_base every pointer in a request would be wrong:
- * there is no io_uring then, as when an administrator has switched it off.
+ * With IORING_SETUP_SQPOLL a thread of the kernel takes requests at any time: there the guest's
+ * events are read as the host lays them out. With a guest_base every pointer in a request would be
+ * wrong: there is no io_uring then, as when an administrator has switched it off.
  *
  * Owns the list of rings: where the guest has mapped them. A ring is known by the descriptor that
  * io_uring_setup() gave, or by its index in the thread's registered rings. An entry outlives its
@@ -124,7 +125,7 @@ abi_long sys_io_uring_setup(CPUState *cpu, const abi_ulong *a)
     return ret;
 }
 
-/* --- requests about to be submitted ------------------------------------------------------------- */
+/* --- requests about to be submitted ----------------------------------------------------------- */
 
 /* A request changed for the time of one call. */
 typedef struct Patch {
@@ -228,8 +229,8 @@ static bool enter_mask(const abi_ulong *a, uint64_t *mask)
     return set && size == sizeof(*mask) && guest_read(mask, set, sizeof(*mask));
 }
 
-/* Submitting does not wait; what waits is told by flags. A call that a signal met before it began has
- * submitted nothing: it is made after the handler, unless a mask says that the handler is awaited. */
+/* Submitting does not wait; what waits is told by flags. A call that a signal met before it began
+ * has submitted nothing: it is made after the handler, unless a mask says that this is awaited. */
 static abi_long enter(const abi_ulong *a)
 {
     uint64_t mask;
@@ -268,9 +269,9 @@ abi_long sys_io_uring_enter(CPUState *cpu, const abi_ulong *a)
     return ret;
 }
 
-/* --- register ----------------------------------------------------------------------------------- */
+/* --- register --------------------------------------------------------------------------------- */
 
-/* n entries of the thread's table changed: in each, the index is in `offset`, the descriptor in `data`. */
+/* n entries of the thread's table changed: each is the index `offset` and the descriptor `data`. */
 static void rings_registered(abi_ulong updates, uint32_t n, bool add)
 {
     for (uint32_t i = 0; i < n; i++) {

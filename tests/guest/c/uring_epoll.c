@@ -1,5 +1,5 @@
-/* epoll through io_uring: the events that requests point to. Alone: rivet uring_epoll; the line of the
- * first check that failed is printed. Nothing is checked where the kernel has no io_uring. */
+/* epoll through io_uring: the events that requests point to. Alone: rivet uring_epoll; the line of
+ * the first check that failed is printed. Nothing is checked where the kernel has no io_uring. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/io_uring.h>

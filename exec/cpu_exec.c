@@ -339,6 +339,7 @@ static CPUException exit_reason(CPUState *cpu, CPUException reason)
 {
     switch (reason) {
     case EXCP_FENCE_I:
+        guest_code_fenced(0, ~(vaddr)4095);
         tb_revalidate_all();
         return EXCP_NONE;
     case EXCP_FLAGS:

@@ -166,7 +166,8 @@ void guest_map_clear(abi_ulong start, abi_ulong end)
 
 static bool mergeable(const MapRange *a, const MapRange *b)
 {
-    return a->end == b->start && a->prot == b->prot && a->tag == b->tag && a->name == b->name;
+    return a->end == b->start && a->prot == b->prot && a->code == b->code &&
+           a->tag == b->tag && a->name == b->name;
 }
 
 void guest_map_set(const MapRange *r)
@@ -213,8 +214,8 @@ bool guest_map_any(abi_ulong start, abi_ulong end, int prot)
     return false;
 }
 
-/* Rewrite every mapped part of [start, end): prot unless -1, name unless NULL. */
-static void rewrite(abi_ulong start, abi_ulong end, int prot, const char *name)
+/* Rewrite every mapped part of [start, end): prot and code unless -1, name unless NULL. */
+static void rewrite(abi_ulong start, abi_ulong end, int prot, int code, const char *name)
 {
     for (abi_ulong a = start; a < end;) {
         const MapRange *r = guest_map_next(a);
@@ -226,8 +227,9 @@ static void rewrite(abi_ulong start, abi_ulong end, int prot, const char *name)
         m.end = MIN(m.end, end);
         a = m.end;
         m.prot = prot >= 0 ? prot : m.prot;
+        m.code = code >= 0 ? (uint8_t)code : m.code;
         m.name = name ? name : m.name;
-        if (m.prot != r->prot || m.name != r->name) {
+        if (m.prot != r->prot || m.code != r->code || m.name != r->name) {
             guest_map_set(&m);
         }
     }
@@ -235,12 +237,17 @@ static void rewrite(abi_ulong start, abi_ulong end, int prot, const char *name)
 
 void guest_map_protect(abi_ulong start, abi_ulong end, int prot)
 {
-    rewrite(start, end, prot, NULL);
+    rewrite(start, end, prot, -1, NULL);
+}
+
+void guest_map_mark(abi_ulong start, abi_ulong end, MapCode code)
+{
+    rewrite(start, end, -1, code, NULL);
 }
 
 void guest_map_rename(abi_ulong start, abi_ulong end, const char *name)
 {
-    rewrite(start, end, -1, name);
+    rewrite(start, end, -1, -1, name);
 }
 
 size_t guest_map_count(void)

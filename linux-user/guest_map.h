@@ -10,8 +10,12 @@
 
 #include "linux-user/guest_ptr.h"
 
+/* How pages that are writable and executable at once stay coherent: see mmap.c. */
+typedef enum MapCode { MAP_CODE_PLAIN, MAP_CODE_WATCHED, MAP_CODE_FENCED } MapCode;
+
 typedef struct MapRange {
     abi_ulong start, end;           /* page-aligned, end exclusive, start < end */
+    uint8_t code;                   /* MapCode */
     int prot;                       /* the guest's PROT_READ | PROT_WRITE | PROT_EXEC */
     uint64_t tag;                   /* 0 private, 1 shared, else of shmat(): number << 32 | pages */
     const char *name;               /* static or interned; "" when it has none */
@@ -34,6 +38,8 @@ bool guest_map_any(abi_ulong start, abi_ulong end, int prot);
 
 /* Set the protection, or the name, of what is mapped in [start, end). */
 void guest_map_protect(abi_ulong start, abi_ulong end, int prot);
+/* Set the MapCode of what is mapped in [start, end). */
+void guest_map_mark(abi_ulong start, abi_ulong end, MapCode code);
 void guest_map_rename(abi_ulong start, abi_ulong end, const char *name);
 
 /* Number of ranges: for tests. */

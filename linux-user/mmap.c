@@ -45,6 +45,7 @@ enum { GUEST_MAP_TYPE = 0xf, GUEST_MREMAP_FLAGS = 7, GUEST_PROT_SEM = 8 };
 #define HOST_TASK_SIZE (((abi_ulong)1 << 47) - 4096)
 
 static pthread_mutex_t mmap_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool fenced_all;                         /* map_lock; fence.i was executed */
 static pthread_mutex_t map_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t shm_count;                      /* mmap_lock; of attachments ever made */
 static const char claimed[] = "";               /* name of a range claimed by reserve() */
@@ -77,7 +78,7 @@ static abi_long host_error(long r)
 
 static void map_set(abi_ulong start, abi_ulong end, int prot, uint64_t tag, const char *name)
 {
-    MapRange r = { start, end, prot & (PROT_READ | PROT_WRITE | PROT_EXEC), tag, name };
+    MapRange r = { start, end, MAP_CODE_PLAIN, prot & (PROT_READ | PROT_WRITE | PROT_EXEC), tag, name };
     pthread_mutex_lock(&map_lock);
     guest_map_set(&r);
     pthread_mutex_unlock(&map_lock);
@@ -118,6 +119,39 @@ static abi_long host_mmap_new(abi_ulong addr, abi_ulong len, int prot, int flags
         return -EEXIST;
     }
     return (abi_long)h2g(p);
+}
+
+/* The first range of watched pages in [start, end), or NULL. map_lock is held. */
+static const MapRange *first_watched(abi_ulong start, abi_ulong end)
+{
+    for (abi_ulong a = start; a < end;) {
+        const MapRange *r = guest_map_next(a);
+        if (!r || r->start >= end) {
+            return NULL;
+        }
+        if (r->code == MAP_CODE_WATCHED) {
+            return r;
+        }
+        a = r->end;
+    }
+    return NULL;
+}
+
+/* Make what is watched in [start, end) writable again and mark it. map_lock is held. */
+static void unwatch(abi_ulong start, abi_ulong end, MapCode code)
+{
+    for (abi_ulong a = start; a < end;) {
+        const MapRange *r = guest_map_next(a);
+        if (!r || r->start >= end) {
+            return;
+        }
+        abi_ulong s = MAX(r->start, a), e = MIN(r->end, end);
+        if (r->code == MAP_CODE_WATCHED) {
+            mprotect(g2h(s), e - s, host_prot(r->prot));
+            guest_map_mark(s, e, code);
+        }
+        a = e;
+    }
 }
 
 /* Give back what claim() took and nobody overwrote. */
@@ -308,8 +342,11 @@ static abi_long mprotect_locked(abi_ulong addr, abi_ulong len, int prot)
     if (r) {
         return r;
     }
-    bool had_code = !(prot & PROT_EXEC) && has_code(addr, done);
+    /* The host page is writable now, watched or not. */
+    bool had_code = (!(prot & PROT_EXEC) || prot & PROT_WRITE) && has_code(addr, done);
     pthread_mutex_lock(&map_lock);
+    had_code &= !(prot & PROT_EXEC) || first_watched(addr, done);
+    unwatch(addr, done, MAP_CODE_PLAIN);
     guest_map_protect(addr, done, prot & (PROT_READ | PROT_WRITE | PROT_EXEC));
     pthread_mutex_unlock(&map_lock);
     drop_code(had_code, addr, done);
@@ -599,6 +636,93 @@ void guest_map_walk(GuestMapFn *fn, void *opaque)
     pthread_mutex_unlock(&mmap_lock);
 }
 
+/*
+ * Code in pages that are writable and executable at once. The ISA asks for a flush after writing code,
+ * and then exec compares TBs with the bytes; but there are guests that never flush (PyPy's JIT) and
+ * run on hardware all the same. So (-smc auto) a private W+X page is made read-only on the host when
+ * it is first translated, and the first write to it drops its TBs. A range that the guest has flushed
+ * once is left alone from then on: a guest that keeps the rules takes no faults.
+ */
+
+/* The page at pc is about to be translated. */
+static void watch(const MapRange *r, abi_ulong pc)
+{
+    MapRange m = *r;
+    if (user_options.smc == SMC_FENCE || (m.prot & (PROT_WRITE | PROT_EXEC)) != (PROT_WRITE | PROT_EXEC) || m.tag ||
+        m.code != MAP_CODE_PLAIN || fenced_all) {
+        return;
+    }
+    m.start = pc & ~PAGE_MASK_LOW;
+    m.end = m.start + 4096;
+    m.code = MAP_CODE_WATCHED;
+    if (mprotect(g2h(m.start), 4096, PROT_READ) == 0) {
+        guest_map_set(&m);
+    }
+}
+
+bool guest_code_written(abi_ulong addr)
+{
+    abi_ulong page = addr & ~PAGE_MASK_LOW;
+    pthread_mutex_lock(&map_lock);
+    const MapRange *r = guest_map_find(addr);
+    bool ours = r && (r->prot & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC);
+    bool watched = ours && r->code == MAP_CODE_WATCHED;
+    if (watched) {
+        unwatch(page, page + 4096, MAP_CODE_PLAIN);
+    }
+    pthread_mutex_unlock(&map_lock);
+    if (watched) {
+        tb_invalidate_range(page, page + 4095);
+    }
+    return ours;
+}
+
+/* The kernel was denied a page that is watched: it is no less writable for the guest than before. */
+bool guest_code_unwatch_all(void)
+{
+    for (bool any = false;; any = true) {
+        abi_ulong start = 0, end = 0;
+        pthread_mutex_lock(&map_lock);
+        const MapRange *r = first_watched(0, HOST_TASK_SIZE);
+        if (r) {
+            start = r->start;
+            end = r->end;
+            unwatch(start, end, MAP_CODE_PLAIN);
+        }
+        pthread_mutex_unlock(&map_lock);
+        if (!end) {
+            return any;
+        }
+        tb_invalidate_range(start, end - 1);
+    }
+}
+
+void guest_code_fenced(abi_ulong start, abi_ulong end)
+{
+    if (user_options.smc != SMC_AUTO) {
+        return;
+    }
+    start &= ~PAGE_MASK_LOW;
+    end = page_up(end);
+    pthread_mutex_lock(&map_lock);
+    if (start == 0) {
+        fenced_all = true;
+    }
+    for (abi_ulong a = start; a < end;) {
+        const MapRange *r = guest_map_next(a);
+        if (!r || r->start >= end) {
+            break;
+        }
+        abi_ulong s = MAX(r->start, a), e = MIN(r->end, end);
+        if ((r->prot & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC)) {
+            unwatch(s, e, MAP_CODE_FENCED);
+            guest_map_mark(s, e, MAP_CODE_FENCED);
+        }
+        a = e;
+    }
+    pthread_mutex_unlock(&map_lock);
+}
+
 /* How many bytes from pc on, at most len, are in executable pages. */
 static unsigned fetchable(abi_ulong pc, unsigned len, CPUFault *fault)
 {
@@ -609,6 +733,10 @@ static unsigned fetchable(abi_ulong pc, unsigned len, CPUFault *fault)
     fault->sig = SIGSEGV;
     fault->code = r ? SEGV_ACCERR : SEGV_MAPERR;
     while (ok < len && r && r->prot & PROT_EXEC) {
+        if (r->prot & PROT_WRITE) {
+            watch(r, pc + ok);
+            r = guest_map_find(pc + ok);
+        }
         ok = r->end - pc < len ? (unsigned)(r->end - pc) : len;
         r = ok < len ? guest_map_find(pc + ok) : NULL;
     }

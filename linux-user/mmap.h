@@ -22,6 +22,12 @@ abi_long guest_brk(abi_ulong brk);
 abi_long guest_shmat(int id, abi_ulong addr, int flags);
 abi_long guest_shmdt(abi_ulong addr);
 
+/* For the host signal handler: a write fault at addr was on a page that is watched for writes to
+ * code; it is writable now, and its TBs are gone: run on. */
+bool guest_code_written(abi_ulong addr);
+/* A system call failed by EFAULT: stop watching. True if anything was watched: try it again. */
+bool guest_code_unwatch_all(void);
+
 /* Record what the loader mapped itself (stack, vDSO) without a host call. */
 void guest_map_add(abi_ulong start, abi_ulong end, int prot, const char *name);
 

@@ -284,6 +284,18 @@ static bool set_tier(Parse *p, const char *arg)
     return true;
 }
 
+static bool set_smc(Parse *p, const char *arg)
+{
+    static const char *const modes[] = { [SMC_AUTO] = "auto", [SMC_FENCE] = "fence", [SMC_STRICT] = "strict" };
+    for (unsigned i = 0; i < G_N_ELEMENTS(modes); i++) {
+        if (strcmp(arg, modes[i]) == 0) {
+            user_options.smc = i;
+            return true;
+        }
+    }
+    return fail(p, "'%s' is none of auto, fence, strict", arg);
+}
+
 static bool set_tb_size(Parse *p, const char *arg)
 {
     uint64_t size;

@@ -11,6 +11,7 @@
  *
  * Everything here runs on the thread whose Task it touches; its handler interrupts at any instruction.
  */
+#include "linux-user/mmap.h"
 #include "linux-user/signal_private.h"
 
 #include <errno.h>
@@ -218,6 +219,11 @@ static void host_handler(int sig, siginfo_t *info, void *context)
     int saved_errno = errno;
 
     if (is_fault(sig, info)) {
+        if (sig == SIGSEGV && info->si_code == SEGV_ACCERR &&
+            guest_code_written((uint64_t)(uintptr_t)info->si_addr - guest_base)) {
+            errno = saved_errno;
+            return;
+        }
         if (!guest_copy_fixup(uc) &&
             !(task && cpu_handle_host_fault(task->cpu, sig, info->si_code,
                                             (uint64_t)(uintptr_t)info->si_addr, uc))) {

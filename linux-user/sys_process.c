@@ -132,11 +132,19 @@ abi_long sys_clone3(CPUState *cpu, const abi_ulong *a)
     return do_clone(cpu, &rq);
 }
 
+enum { GUEST_pivot_root = 41, GUEST_chroot = 51 };
+
 /* Our children need our executable when they call execve: open it before / and /proc change. */
 abi_long sys_change_root(CPUState *cpu, const abi_ulong *a)
 {
+    Task *task = cpu->opaque;
+    abi_ulong nr = cpu->env.gpr[RV_A7];
     exec_keep_self();
-    return sys_forward(cpu, a);
+    abi_long ret = sys_forward(cpu, a);
+    if (ret == 0 && (nr == GUEST_chroot || nr == GUEST_pivot_root) && !task->is_vfork_child) {
+        path_init("");      /* the prefix of -L is not under the new root */
+    }
+    return ret;
 }
 
 /* ---- end ---- */

@@ -7,6 +7,7 @@
 
 #include "exec/log.h"
 #include "linux-user/host_nr.h"
+#include "linux-user/mmap.h"
 #include "linux-user/sys_common.h"
 
 #define IS_PTR(k) (ARG_##k >= ARG_PTR)
@@ -43,7 +44,11 @@ abi_long syscall_dispatch(CPUState *cpu, abi_ulong nr, const abi_ulong *a)
     if (G_UNLIKELY(!row)) {
         return -ENOSYS;
     }
-    return row->handler(cpu, a);
+    abi_long ret = row->handler(cpu, a);
+    if (G_UNLIKELY(ret == -EFAULT) && guest_code_unwatch_all()) {
+        ret = row->handler(cpu, a);     /* the kernel wrote to a page of code that we had protected */
+    }
+    return ret;
 }
 
 /* Calls that programs make often and that need no exit from generated code. */

@@ -12,6 +12,10 @@ __attribute__((weak)) unsigned guest_fetch(vaddr pc, void *buf, unsigned len, CP
     return len;
 }
 
+__attribute__((weak)) void guest_code_fenced(vaddr start, vaddr end)
+{
+}
+
 __attribute__((weak)) bool guest_code_shared(vaddr pc)
 {
     return false;

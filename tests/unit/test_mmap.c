@@ -23,6 +23,7 @@ enum { ANON = MAP_PRIVATE | MAP_ANONYMOUS };
 #define PAGE ((abi_ulong)4096)
 
 Process process;                    /* entry 0: nothing is loaded, so exec is never asked */
+UserOptions user_options;
 
 static void on_fault(int sig, siginfo_t *info, void *uc)
 {
@@ -59,7 +60,7 @@ START_TEST(map_random)
         abi_ulong s = x % PAGES, e = s + 1 + (x >> 8) % 12;
         e = e < PAGES ? e : PAGES;
         int prot = (int)(x >> 16 & 7), op = (int)(x >> 20 & 7);
-        MapRange r = { s * PAGE, e * PAGE, prot, x >> 24 & 1, names[x >> 25 & 1] };
+        MapRange r = { s * PAGE, e * PAGE, 0, prot, x >> 24 & 1, names[x >> 25 & 1] };
         if (op < 4) {
             guest_map_set(&r);
         } else if (op < 6) {
@@ -99,7 +100,7 @@ START_TEST(map_large)
     enum { N = 100000 };
     for (abi_ulong i = 0; i < N; i++) {
         abi_ulong at = i * 7919 % N * 2 * PAGE;
-        MapRange r = { at, at + PAGE, PROT_READ, 0, "" };
+        MapRange r = { at, at + PAGE, 0, PROT_READ, 0, "" };
         guest_map_set(&r);
     }
     ck_assert_uint_eq(guest_map_count(), N);

@@ -56,13 +56,18 @@ static Scratch *scratch_new(Task *task)
     return s;
 }
 
+void exec_adopt_self(int fd)
+{
+    self_fd = fd;
+    fd_own(&self_fd);
+}
+
 void exec_keep_self(void)
 {
     if (self_fd < 0) {
         int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
         if (fd >= 0) {
-            self_fd = fd;
-            fd_own(&self_fd);
+            exec_adopt_self(fd);
         }
     }
 }
@@ -268,6 +273,9 @@ static abi_long exec_rivet(Scratch *s, const ExecFile *f, char **envp)
     s->argv = g_ptr_array_sized_new(guest->len + 32);
     add_option(s, "rivet", NULL);
     add_options(s);
+    if (self_fd >= 0) {             /* the child may need it as much as we do */
+        add_option(s, "-selffd", keep(s, g_strdup_printf("%d", dup(self_fd))));
+    }
     const char *path = child_path(s, f);
     if (!path) {
         g_ptr_array_free(guest, TRUE);

@@ -24,6 +24,7 @@
 #include "linux-user/path.h"
 #include "linux-user/script.h"
 #include "linux-user/signal.h"
+#include "linux-user/thread.h"
 #include "linux-user/syscall.h"
 
 enum { PRESERVE_ARGV0 = 1, MAX_SCRIPTS = 5 };   /* AT_FLAGS bit of binfmt_misc's P; fs/exec.c */
@@ -221,6 +222,9 @@ int main(int argc, char **argv, char **envp)
     }
     if (cl.exec_fd >= 0) {
         prog.fd = cl.exec_fd;
+    }
+    if (cl.self_fd >= 0) {
+        exec_adopt_self(cl.self_fd);
     }
     path_init(user_options.ld_prefix);
     mmap_init();

@@ -316,15 +316,26 @@ static bool set_seed(Parse *p, const char *arg)
     return true;
 }
 
-static bool set_exec_fd(Parse *p, const char *arg)
+/* A descriptor that the rivet before us has left open. */
+static bool take_fd(Parse *p, const char *arg, int *out)
 {
     char *end;
     long fd = strtol(arg, &end, 10);
     if (end == arg || *end || fd < 0 || fd > INT_MAX || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) {
         return fail(p, "'%s' is not an open descriptor", arg);
     }
-    p->cl->exec_fd = (int)fd;
+    *out = (int)fd;
     return true;
+}
+
+static bool set_exec_fd(Parse *p, const char *arg)
+{
+    return take_fd(p, arg, &p->cl->exec_fd);
+}
+
+static bool set_self_fd(Parse *p, const char *arg)
+{
+    return take_fd(p, arg, &p->cl->self_fd);
 }
 
 static bool set_perf_map(Parse *p, const char *arg)
@@ -416,7 +427,7 @@ static void set_inherited(int end, char **argv)
         const OptionRow *row = find_row(argv[i] + (argv[i][1] == '-' ? 2 : 1), false);
         int words = row->arg ? 2 : 1;
         if (row->set != set_ld_prefix && row->set != set_argv0 && row->set != set_set_env &&
-            row->set != set_unset_env && row->set != set_exec_fd) {
+            row->set != set_unset_env && row->set != set_exec_fd && row->set != set_self_fd) {
             memcpy(out + n, argv + i, (size_t)words * sizeof(char *));
             n += words;
         }
@@ -459,7 +470,7 @@ bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt,
                    GError **err)
 {
     Parse p = { .cl = cl, .err = err };
-    *cl = (CommandLine){ .envp = envp, .exec_fd = -1 };
+    *cl = (CommandLine){ .envp = envp, .exec_fd = -1, .self_fd = -1 };
     exec_options.host_features = backend_host_features();
     exec_options.optimize = true;
     exec_options.code_buffer_size = DEFAULT_CODE_BUFFER;

@@ -22,6 +22,7 @@ typedef struct CommandLine {
     OptionsAction action;
     const char *program;            /* as given; NULL unless action is OPTIONS_RUN */
     int exec_fd;                    /* it is open already: -execfd, else -1 */
+    int self_fd;                    /* our own executable: -selffd, else -1 */
     int argc;                       /* the guest's */
     char **argv;                    /* its last part shares the host's argv; NULL at the end */
     char **envp;                    /* environ itself unless -E or -U change it */

@@ -42,5 +42,7 @@ abi_long process_create(CPUState *cpu, const CloneRequest *rq);
 void exec_scratch_free(void *scratch);
 /* Keep our own executable reachable whatever becomes of the root directory and /proc. */
 void exec_keep_self(void);
+/* The same with a descriptor of it that our parent had. */
+void exec_adopt_self(int fd);
 
 #endif

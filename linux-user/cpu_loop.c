@@ -1,6 +1,7 @@
 /*
  * linux-user/cpu_loop.c: run a guest thread: system calls, traps, signals.
- * Source: arch/riscv/kernel/traps.c (which signal a trap is), kernel/entry (restart of system calls).
+ * Source: arch/riscv/kernel/traps.c (which signal a trap is), kernel/entry (restart of system
+ * calls).
  */
 #include <signal.h>
 #include <sys/syscall.h>
@@ -15,7 +16,8 @@ enum { ECALL_SIZE = 4 };
 static void run_ecall(CPUState *cpu, Task *task)
 {
     CPURISCVState *env = &cpu->env;
-    /* a0 keeps its value until there is a result, so that a restart need only go back to the ecall. */
+    /* a0 keeps its value until there is a result, so that a restart need only go back to the ecall.
+     */
     env->pc += ECALL_SIZE;
     task->in_syscall = true;
     abi_long ret = syscall_dispatch(cpu, env->gpr[RV_A7], &env->gpr[RV_A0]);

@@ -2,11 +2,12 @@
  * linux-user/exec.c: execve and execveat. Source: fs/exec.c, fs/binfmt_script.c.
  *
  * A RISC-V program, and a script whose interpreter is one, is run by our own executable: the call
- * becomes  rivet OPTIONS -0 ARGV0 PATH ARGS...  with the options that this process has. Everything else
- * is the host kernel's business, which also makes the errors (binfmt_misc included).
+ * becomes  rivet OPTIONS -0 ARGV0 PATH ARGS...  with the options that this process has. Everything
+ * else is the host kernel's business, which also makes the errors (binfmt_misc included).
  *
- * The call goes through safe_syscall(): a signal that comes first is delivered first. Strings are the
- * guest's own; what is allocated hangs on the Task, because after a vfork the parent has to free it.
+ * The call goes through safe_syscall(): a signal that comes first is delivered first. Strings are
+ * the guest's own; what is allocated hangs on the Task, because after a vfork the parent has to
+ * free it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -78,7 +79,7 @@ void exec_keep_self(void)
 typedef struct ExecFile {
     int dirfd;
     const char *path;               /* for the host */
-    const char *guest_path;         /* what the child is told; the same string if nothing else is known */
+    const char *guest_path; /* what the child is told; the same string if nothing else is known */
     int flags;                      /* of execveat */
     int fd;                         /* open for reading */
     bool set_id;
@@ -234,8 +235,8 @@ static char *keep(Scratch *s, char *string)
     return string;
 }
 
-/* How the child finds the program: its path, or for one known by its descriptor that as well. NULL: a
- * script behind a descriptor that closes. */
+/* How the child finds the program: its path, or for one known by its descriptor that as well. NULL:
+ * a script behind a descriptor that closes. */
 static const char *child_path(Scratch *s, const ExecFile *f)
 {
     if (f->dirfd == AT_FDCWD || f->path[0] == '/') {
@@ -297,18 +298,19 @@ static abi_long exec_host(Scratch *s, const ExecFile *f, char **envp)
         g_ptr_array_add(s->argv, NULL);
     }
     if (f->dirfd == AT_FDCWD && !f->flags) {
-        return safe_syscall(SYS_execve, host_arg(f->path), host_arg(s->argv->pdata), host_arg(envp), 0,
-                            0, 0);
+        return safe_syscall(SYS_execve, host_arg(f->path), host_arg(s->argv->pdata), host_arg(envp),
+                            0, 0, 0);
     }
-    return safe_syscall(SYS_execveat, (abi_ulong)f->dirfd, host_arg(f->path), host_arg(s->argv->pdata),
-                        host_arg(envp), (abi_ulong)f->flags, 0);
+    return safe_syscall(SYS_execveat, (abi_ulong)f->dirfd, host_arg(f->path),
+                        host_arg(s->argv->pdata), host_arg(envp), (abi_ulong)f->flags, 0);
 }
 
 static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong envp)
 {
     Scratch *s = scratch_new(task);
     abi_long ret;
-    if ((ret = add_guest_strings(s->argv, argv)) < 0 || (ret = add_guest_strings(s->envp, envp)) < 0) {
+    if ((ret = add_guest_strings(s->argv, argv)) < 0 ||
+        (ret = add_guest_strings(s->envp, envp)) < 0) {
         return ret;
     }
     g_ptr_array_add(s->envp, NULL);
@@ -352,7 +354,9 @@ static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv
     if (!len && !(flags & AT_EMPTY_PATH)) {
         return -ENOENT;
     }
-    ExecFile f = { .dirfd = dirfd, .path = guest_path, .guest_path = guest_path, .flags = flags, .fd = -1 };
+    ExecFile f = {
+        .dirfd = dirfd, .path = guest_path, .guest_path = guest_path, .flags = flags, .fd = -1
+    };
     if (proc_self_is_exe(dirfd, path)) {
         f.guest_path = process.exec_path;
         f.dirfd = AT_FDCWD;

@@ -3,13 +3,14 @@
  *
  * fork: with the flags that the C library's fork() has, that is used: it leaves malloc and stdio
  * usable in the child. Other flags (namespaces, another exit signal, a pidfd) take the bare system
- * call; of a process with other threads at work its child then hopes that none of them was in malloc.
+ * call; of a process with other threads at work its child then hopes that none of them was in
+ * malloc.
  *
  * vfork (CLONE_VM | CLONE_VFORK, also posix_spawn's): the child really shares the memory, and the
- * parent's thread sleeps in the kernel until the child has called execve or exit. It has a CPU, a Task
- * and a table of actions of its own, and borrows what the sleeping thread does not use meanwhile: its
- * C stack (below the frames in use), its thread-local storage, its signal stack. The parent frees
- * what the child has left behind. Source: kernel/fork.c.
+ * parent's thread sleeps in the kernel until the child has called execve or exit. It has a CPU, a
+ * Task and a table of actions of its own, and borrows what the sleeping thread does not use
+ * meanwhile: its C stack (below the frames in use), its thread-local storage, its signal stack. The
+ * parent frees what the child has left behind. Source: kernel/fork.c.
  */
 #include <alloca.h>
 #include <errno.h>
@@ -67,8 +68,8 @@ static abi_long bare_fork(const CloneRequest *rq, uint64_t flags)
         fill_clone_args(&ca, rq, flags);
         return host_syscall(SYS_clone3, &ca, sizeof(ca));
     }
-    return host_syscall(SYS_clone, flags | (uint64_t)rq->exit_signal, NULL, parent_arg(rq, flags), NULL,
-                        0);
+    return host_syscall(SYS_clone, flags | (uint64_t)rq->exit_signal, NULL, parent_arg(rq, flags),
+                        NULL, 0);
 }
 
 static void fork_child(CPUState *cpu, const CloneRequest *rq)
@@ -160,8 +161,8 @@ static __attribute__((noinline)) abi_long vfork_host(CPUState *child, const Clon
         memcpy(regs, (uint64_t[]){ SYS_clone3, (uintptr_t)&ca, sizeof(ca), 0, 0, 0 }, sizeof(regs));
     } else {
         memcpy(regs,
-               (uint64_t[]){ SYS_clone, flags | (uint64_t)rq->exit_signal, top, parent_arg(rq, flags),
-                             child_tid, 0 },
+               (uint64_t[]){ SYS_clone, flags | (uint64_t)rq->exit_signal, top,
+                             parent_arg(rq, flags), child_tid, 0 },
                sizeof(regs));
     }
     return host_clone(regs, vfork_child, &start);

@@ -1,7 +1,7 @@
 /*
  * linux-user/safe_syscall.S: the instructions that signals and process creation need exactly so.
  *
- * safe_syscall_asm(pending, nr, a0..a5) enters the kernel unless *pending is set. A signal that arrives
+ * safe_syscall_asm(pending, nr, a0..a5) enters the kernel unless *pending is set. A signal that comes
  * after the test and before the `syscall` instruction, or that makes the kernel restart the call (it
  * then returns to that instruction), meets the window [safe_syscall_start, safe_syscall_end): the
  * handler moves the pc to safe_syscall_interrupted, and the call ends with -ERESTARTSYS.

@@ -3,13 +3,14 @@
  *
  * Owns the host's signal handlers, the tables of guest actions, and the records in Task.
  *
- * Of an ordinary signal at most one is recorded (Task.pending_*): from then on all are blocked on the
- * host, so the rest waits there in the kernel's own queues and order, until signal_deliver_pending()
- * has used the record and gives the host the guest's mask again. SIGSEGV, SIGBUS and SIGILL sent by
- * somebody have a record each (Task.fault_*), which is all that a kernel keeps of them; these stay
- * there while the guest blocks them.
+ * Of an ordinary signal at most one is recorded (Task.pending_*): from then on all are blocked on
+ * the host, so the rest waits there in the kernel's own queues and order, until
+ * signal_deliver_pending() has used the record and gives the host the guest's mask again. SIGSEGV,
+ * SIGBUS and SIGILL sent by somebody have a record each (Task.fault_*), which is all that a kernel
+ * keeps of them; these stay there while the guest blocks them.
  *
- * Everything here runs on the thread whose Task it touches; its handler interrupts at any instruction.
+ * Everything here runs on the thread whose Task it touches; its handler interrupts at any
+ * instruction.
  */
 #include "linux-user/mmap.h"
 #include "linux-user/signal_private.h"
@@ -160,7 +161,8 @@ static int fault_index(int sig)
 /* Send a signal back into the queue of this thread. It is blocked on the host. */
 static void requeue(int sig, const siginfo_t *info)
 {
-    host_syscall(SYS_rt_tgsigqueueinfo, host_syscall(SYS_getpid), host_syscall(SYS_gettid), sig, info);
+    host_syscall(SYS_rt_tgsigqueueinfo, host_syscall(SYS_getpid), host_syscall(SYS_gettid), sig,
+                 info);
 }
 
 static void record(Task *task, int sig, const siginfo_t *info)
@@ -208,8 +210,8 @@ static _Noreturn void die_of_own_fault(const Task *task, int sig, const siginfo_
 
 static bool is_fault(int sig, const siginfo_t *info)
 {
-    return info->si_code > 0 && (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE ||
-                                 sig == SIGTRAP);
+    return info->si_code > 0 &&
+           (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGTRAP);
 }
 
 static void host_handler(int sig, siginfo_t *info, void *context)
@@ -256,7 +258,8 @@ static void host_action_set(int sig, const GuestSigaction *sa)
         h.mask = ~FAULT_SIGNALS;
     } else if (handled) {
         h.handler = (uintptr_t)host_handler;
-        h.flags |= SA_SIGINFO | SA_ONSTACK | (sa->flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
+        h.flags |=
+            SA_SIGINFO | SA_ONSTACK | (sa->flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
         h.mask = ~FAULT_SIGNALS;
     } else {
         h.handler = sa->handler;
@@ -364,8 +367,8 @@ static void log_signal(int sig, const siginfo_t *info)
         fprintf(f, "--- %d SIG%s {si_signo=%d, si_code=%d, si_addr=%p} ---\n", (int)getpid(),
                 signal_name(sig), sig, info->si_code, info->si_addr);
     } else {
-        fprintf(f, "--- %d SIG%s {si_signo=%d, si_code=%d, si_pid=%d, si_uid=%u} ---\n", (int)getpid(),
-                signal_name(sig), sig, info->si_code, info->si_pid, info->si_uid);
+        fprintf(f, "--- %d SIG%s {si_signo=%d, si_code=%d, si_pid=%d, si_uid=%u} ---\n",
+                (int)getpid(), signal_name(sig), sig, info->si_code, info->si_pid, info->si_uid);
     }
     log_end(f);
 }

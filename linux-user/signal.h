@@ -1,8 +1,8 @@
 /*
  * linux-user/signal.h: guest signals. Source: kernel/signal.c, arch/riscv/kernel/signal.c.
  *
- * A host signal is only recorded (Task.pending_*), all others are blocked until it is delivered, and
- * the CPU is asked to leave generated code. cpu_loop() calls signal_deliver_pending() at every
+ * A host signal is only recorded (Task.pending_*), all others are blocked until it is delivered,
+ * and the CPU is asked to leave generated code. cpu_loop() calls signal_deliver_pending() at every
  * return of cpu_exec() and after every syscall.
  *
  * The host's action for a signal is the guest's (SIG_DFL and SIG_IGN as they are, SA_RESTART and
@@ -32,11 +32,12 @@ abi_long signal_return(CPUState *cpu);
 /* End the process by sig as the default action does (re-raised on ourselves). */
 _Noreturn void signal_die(CPUState *cpu, int sig);
 
-/* Sets of signals: guest bit masks are the kernel's (bit sig-1). The guest's mask is also set on the
- * host, except for signals we must see. */
+/* Sets of signals: guest bit masks are the kernel's (bit sig-1). The guest's mask is also set on
+ * the host, except for signals we must see. */
 void signal_set_mask(Task *task, uint64_t mask);
-/* A call with a mask of its own (ppoll, pselect6, epoll_pwait, io_pgetevents, rt_sigsuspend) returned
- * -EINTR: the handler runs with `mask` in force, and the present one comes back after it. */
+/* A call with a mask of its own (ppoll, pselect6, epoll_pwait, io_pgetevents, rt_sigsuspend)
+ * returned -EINTR: the handler runs with `mask` in force, and the present one comes back after it.
+ */
 void signal_temp_mask(Task *task, uint64_t mask);
 /* Keep signals out: none is recorded until signal_unblock_host(). Not nested. */
 void signal_block_host(void);

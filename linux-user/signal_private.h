@@ -46,8 +46,8 @@ bool altstack_contains(const Task *task, abi_ulong sp);
  * nothing is changed, and the system call is to be restarted after its delivery. */
 bool signal_change_mask(Task *task, uint64_t mask);
 
-/* sigframe.c: build the frame of sig's handler; the mask is set, the host's mask not yet. False: the
- * frame could not be written. */
+/* sigframe.c: build the frame of sig's handler; the mask is set, the host's mask not yet. False:
+ * the frame could not be written. */
 bool sigframe_setup(CPUState *cpu, int sig, const siginfo_t *info, const GuestSigaction *sa);
 /* Restore registers, mask and alternate stack from the frame at sp. False: it is malformed. */
 bool sigframe_restore(CPUState *cpu, uint64_t *mask);

@@ -11,7 +11,12 @@
 #include "linux-user/sys_common.h"
 
 /* Newer than the host's headers may be; the numbers are the same on all architectures. */
-enum { HOST_futex_waitv = 449, HOST_futex_wake = 454, HOST_futex_wait = 455, HOST_futex_requeue = 456 };
+enum {
+    HOST_futex_waitv = 449,
+    HOST_futex_wake = 454,
+    HOST_futex_wait = 455,
+    HOST_futex_requeue = 456
+};
 enum { FUTEX_LOCK_PI2_ = 13, WAITV_MAX = 128 };
 
 typedef struct FutexWaitv {
@@ -115,5 +120,6 @@ abi_long sys_get_robust_list(CPUState *cpu, const abi_ulong *a)
         }
         head = host_head ? h2g(host_head) : 0;
     }
-    return guest_write(a[2], &len, sizeof(len)) && guest_write(a[1], &head, sizeof(head)) ? 0 : -EFAULT;
+    return guest_write(a[2], &len, sizeof(len)) && guest_write(a[1], &head, sizeof(head)) ? 0
+                                                                                          : -EFAULT;
 }

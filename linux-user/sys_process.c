@@ -331,7 +331,8 @@ abi_long sys_prctl(CPUState *cpu, const abi_ulong *a)
     case PR_SCHED_CORE:
         return host_syscall(SYS_prctl, option, a[1], a[2], a[3], shift_arg(a[4]));
     case PR_GET_TID_ADDRESS:
-        return guest_write(a[1], &task->clear_child_tid, sizeof(task->clear_child_tid)) ? 0 : -EFAULT;
+        return guest_write(a[1], &task->clear_child_tid, sizeof(task->clear_child_tid)) ? 0
+                                                                                        : -EFAULT;
     case PR_GET_AUXV:
         return prctl_get_auxv(a);
     case PR_GET_SECCOMP:
@@ -339,7 +340,8 @@ abi_long sys_prctl(CPUState *cpu, const abi_ulong *a)
     /* fence.i needs no help here whichever thread runs it */
     case RISCV_SET_ICACHE_FLUSH_CTX:
         return a[1] <= 1 && a[2] <= 1 ? 0 : -EINVAL;
-    /* of other architectures, or not built into our kernel: seccomp filters, vectors, pointer masking */
+    /* of other architectures, or not built into our kernel: seccomp filters, vectors, pointer
+     * masking */
     default:
         log_printf(LOG_UNIMP, "prctl %d\n", option);
         return -EINVAL;

@@ -1,8 +1,8 @@
 /*
  * linux-user/sys_signal.c: the system calls about signals. Source: kernel/signal.c.
  *
- * The guest's mask is also the host's, so waiting for signals is forwarded; only SIGSEGV, SIGBUS and
- * SIGILL, which the host never blocks, are looked for in the Task as well.
+ * The guest's mask is also the host's, so waiting for signals is forwarded; only SIGSEGV, SIGBUS
+ * and SIGILL, which the host never blocks, are looked for in the Task as well.
  */
 #include <string.h>
 #include <sys/syscall.h>
@@ -105,8 +105,8 @@ abi_long sys_rt_sigtimedwait(CPUState *cpu, const abi_ulong *a)
     if (sig) {
         return took(a[1], sig, &info);
     }
-    abi_long ret = safe_syscall(SYS_rt_sigtimedwait, host_arg(&set), shift_arg(a[1]), shift_arg(a[2]),
-                                SIGSET_BYTES, 0, 0);
+    abi_long ret = safe_syscall(SYS_rt_sigtimedwait, host_arg(&set), shift_arg(a[1]),
+                                shift_arg(a[2]), SIGSET_BYTES, 0, 0);
     if (ret == -EINTR && (sig = signal_take(task, set & FAULT_SIGNALS, &info))) {
         return took(a[1], sig, &info);
     }
@@ -130,8 +130,8 @@ abi_long sys_tgkill(CPUState *cpu, const abi_ulong *a)
     return host_syscall(SYS_tgkill, (int)a[0], (int)a[1], (int)a[2]);
 }
 
-/* A crash handler that sends itself the fault it was called for: what arrives looks like a fault, and
- * must not be taken for one of ours. */
+/* A crash handler that sends itself the fault it was called for: what arrives looks like a fault,
+ * and must not be taken for one of ours. */
 static bool queued_to_self(Task *task, abi_ulong pid, abi_ulong sig, abi_ulong info_addr)
 {
     siginfo_t info;

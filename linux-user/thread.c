@@ -1,9 +1,10 @@
 /*
  * linux-user/thread.c: guest threads are host threads.
  *
- * A guest thread runs on a detached pthread with a small stack; its tid is the host's. What the kernel
- * does for a thread that ends (robust futexes, clear_child_tid) is done here, because the host
- * kernel does it for the C library's own thread. Source: kernel/fork.c, kernel/exit.c, kernel/futex/core.c.
+ * A guest thread runs on a detached pthread with a small stack; its tid is the host's. What the
+ * kernel does for a thread that ends (robust futexes, clear_child_tid) is done here, because the
+ * host kernel does it for the C library's own thread. Source: kernel/fork.c, kernel/exit.c,
+ * kernel/futex/core.c.
  */
 #include "linux-user/thread.h"
 
@@ -87,7 +88,8 @@ static void futex_wake_all(_Atomic uint32_t *word)
     host_syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1 << 30, NULL, NULL, 0);
 }
 
-/* A pthread shares all of these; what the guest's does not share is unshared by the thread itself. */
+/* A pthread shares all of these; what the guest's does not share is unshared by the thread itself.
+ */
 static abi_long unshare_rest(uint64_t flags)
 {
     uint64_t apart = (~flags & (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM)) |
@@ -262,7 +264,8 @@ void thread_exit(CPUState *cpu)
     signal_fini_thread(task);
     walk_robust_list(task);
     if (!guest_base) {
-        host_syscall(SYS_set_robust_list, NULL, 3 * sizeof(long));   /* the host need not walk it again */
+        host_syscall(SYS_set_robust_list, NULL,
+                     3 * sizeof(long)); /* the host need not walk it again */
     }
     current_task = NULL;
     cpu_destroy(cpu);

@@ -38,7 +38,8 @@ void task_free(Task *task);
 /* fork.c: a process of its own: fork, or vfork when memory is shared. As thread_create(). */
 abi_long process_create(CPUState *cpu, const CloneRequest *rq);
 
-/* exec.c: what a successful execve() left in the memory that a vfork child shares with its parent. */
+/* exec.c: what a successful execve() left in the memory that a vfork child shares with its parent.
+ */
 void exec_scratch_free(void *scratch);
 /* Keep our own executable reachable whatever becomes of the root directory and /proc. */
 void exec_keep_self(void);

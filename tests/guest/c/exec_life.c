@@ -1,5 +1,6 @@
-/* execve of this program itself, in all ways: arguments, environment, descriptors, signals, scripts,
- * memory files; and the errors. Needs /proc and a directory for files ($TMPDIR or /tmp). */
+/* execve of this program itself, in all ways: arguments, environment, descriptors, signals,
+ * scripts, memory files; and the errors. Needs /proc and a directory for files ($TMPDIR or /tmp).
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +51,10 @@ static int child_main(int argc, char **argv)
     char exe[4096];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
     exe[n < 0 ? 0 : n] = '\0';
-    printf(" other %d exe %s\n", fds, strcmp(exe, self) == 0 ? "self" : strstr(exe, "memfd") ? "memfd" : exe);
+    printf(" other %d exe %s\n", fds,
+           strcmp(exe, self) == 0 ? "self"
+           : strstr(exe, "memfd") ? "memfd"
+                                  : exe);
     return 42;
 }
 
@@ -315,8 +319,9 @@ int main(int argc, char **argv)
     errors();
     char cmd[5000];
     chdir("/");
-    static const char *names[] = { "link", "-L", "plain", "arg", "nested", "missing", "empty", "loop", "noexec",
-                                   "through", "text", "none", "locked", "broken", "circle" };
+    static const char *names[] = { "link",    "-L",    "plain",  "arg",    "nested",
+                                   "missing", "empty", "loop",   "noexec", "through",
+                                   "text",    "none",  "locked", "broken", "circle" };
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(cmd, sizeof(cmd), "%s/%s", dir, names[i]);
         unlink(cmd);

@@ -229,13 +229,14 @@ static void vfork_in_threads(void)
 static void clones(void)
 {
     int st, ctid = 0, ptid = 0;
-    pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD | CLONE_CHILD_SETTID | CLONE_PARENT_SETTID, 0, &ptid, 0,
-                               &ctid);
+    pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD | CLONE_CHILD_SETTID | CLONE_PARENT_SETTID, 0,
+                               &ptid, 0, &ctid);
     if (pid == 0) {
         _exit(ctid == getpid());
     }
     waitpid(pid, &st, 0);
-    printf("clone: parent_tid %d child_tid in the child %d, here %d\n", ptid == pid, WEXITSTATUS(st), ctid);
+    printf("clone: parent_tid %d child_tid in the child %d, here %d\n", ptid == pid,
+           WEXITSTATUS(st), ctid);
 
     signal(SIGUSR2, handler);
     handled = 0;
@@ -246,8 +247,8 @@ static void clones(void)
     pid_t plain = waitpid(pid, &st, 0);
     int err = errno;
     pid_t all = waitpid(pid, &st, __WALL);
-    printf("exit signal USR2: wait %d %d, with __WALL %d, handled %d\n", plain, err == ECHILD, all == pid,
-           handled);
+    printf("exit signal USR2: wait %d %d, with __WALL %d, handled %d\n", plain, err == ECHILD,
+           all == pid, handled);
 
     int pidfd = -1;
     pid = (pid_t)syscall(SYS_clone, SIGCHLD | CLONE_PIDFD, 0, &pidfd, 0, 0);
@@ -285,9 +286,12 @@ static void clones(void)
     a.flags = CLONE_VM | CLONE_VFORK;
     a.stack = (uint64_t)stack;
     a.stack_size = sizeof(stack);
-    asm volatile("ecall\n bnez a0, 1f\n addi sp, sp, -16\n li t0, 123\n sd t0, 0(sp)\n ld t1, 0(sp)\n"
-                 "sw t1, 0(%3)\n li a0, 6\n li a7, 93\n ecall\n1:"
-                 : "+r"(a0) : "r"(a1), "r"(a7), "r"(&shared) : "memory", "t0", "t1");
+    asm volatile(
+        "ecall\n bnez a0, 1f\n addi sp, sp, -16\n li t0, 123\n sd t0, 0(sp)\n ld t1, 0(sp)\n"
+        "sw t1, 0(%3)\n li a0, 6\n li a7, 93\n ecall\n1:"
+        : "+r"(a0)
+        : "r"(a1), "r"(a7), "r"(&shared)
+        : "memory", "t0", "t1");
     pid = (pid_t)a0;
     waitpid(pid, &st, 0);
     printf("clone3 vfork on a stack: status %d shared %d\n", WEXITSTATUS(st), shared);

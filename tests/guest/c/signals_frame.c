@@ -160,8 +160,8 @@ static void masks(void)
     printf("mask from frame: hup %d\n", sigismember(&now, SIGHUP));
     sigprocmask(SIG_SETMASK, &set, NULL);
 
-    printf("kill %d %d stop %d 65 %d\n", sigaction(SIGKILL, &sa, NULL), errno, sigaction(SIGSTOP, &sa, NULL),
-           (int)syscall(SYS_rt_sigaction, 65, NULL, NULL, 8));
+    printf("kill %d %d stop %d 65 %d\n", sigaction(SIGKILL, &sa, NULL), errno,
+           sigaction(SIGSTOP, &sa, NULL), (int)syscall(SYS_rt_sigaction, 65, NULL, NULL, 8));
 }
 
 /* ---- alternate stacks ---- */

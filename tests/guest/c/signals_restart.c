@@ -60,7 +60,11 @@ static pid_t poker(int sig, int times, int fd)
 
 static void report(const char *what, long r)
 {
-    printf("%s: %s hits %d\n", what, r >= 0 ? "result" : errno == EINTR ? "EINTR" : "error", (int)hits);
+    printf("%s: %s hits %d\n", what,
+           r >= 0           ? "result"
+           : errno == EINTR ? "EINTR"
+                            : "error",
+           (int)hits);
     hits = 0;
 }
 
@@ -137,7 +141,8 @@ static void masks(void)
     printf("the mask of the call held inside %d\n", usr1_blocked_inside);
     sigset_t now;
     sigprocmask(SIG_BLOCK, NULL, &now);
-    printf("and is gone: alrm %d usr1 %d\n", sigismember(&now, SIGALRM), sigismember(&now, SIGUSR1));
+    printf("and is gone: alrm %d usr1 %d\n", sigismember(&now, SIGALRM),
+           sigismember(&now, SIGUSR1));
 
     raise(SIGALRM);
     raise(SIGUSR1);
@@ -199,7 +204,8 @@ static void waiting(void)
 }
 
 /* With a timer of 1 ms and reads that block until the next byte, each signal either comes before a
- * read or interrupts it: were one lost, the read would hang, for only the handler writes the byte. */
+ * read or interrupts it: were one lost, the read would hang, for only the handler writes the byte.
+ */
 static int race_pipe[2];
 
 static void feed(int sig)

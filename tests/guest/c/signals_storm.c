@@ -62,7 +62,8 @@ static __attribute__((noinline)) uint64_t mix(uint64_t n)
 static void *worker(void *p)
 {
     long id = (long)p;
-    uint32_t *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint32_t *code =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint64_t want = mix((uint64_t)id);
     pthread_barrier_wait(&start);
     for (int i = 0; i < 8; i++) {
@@ -127,6 +128,7 @@ int main(void)
     for (int i = 0; i < 2000 && atomic_load(&rts) < sent; i++) {
         usleep(1000);
     }
-    printf("wrong %ld; every queued signal arrived %d; others %d %d\n", (long)wrong, rts == sent, usr1s > 0, alarms > 0);
+    printf("wrong %ld; every queued signal arrived %d; others %d %d\n", (long)wrong, rts == sent,
+           usr1s > 0, alarms > 0);
     return 0;
 }

@@ -47,7 +47,10 @@ static void many(void)
 
 /* ---- raw clone: the flags that C libraries do not use ---- */
 
-enum { STACK = 65536, FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM };
+enum {
+    STACK = 65536,
+    FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM
+};
 static _Atomic int child_tid, parent_tid, seen_tid, raw_state;
 static char raw_stack[STACK] __attribute__((aligned(16)));
 
@@ -134,7 +137,8 @@ static void raw(void)
     (void)!getcwd(before, sizeof(before));
     atomic_store(&child_tid, -1);
     extern void raw_chdir(void);
-    raw_clone((FLAGS & ~CLONE_FS) | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID, raw_stack + STACK, raw_chdir);
+    raw_clone((FLAGS & ~CLONE_FS) | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID, raw_stack + STACK,
+              raw_chdir);
     wait_zero(&child_tid);
     (void)!getcwd(after, sizeof(after));
     printf("own directory: ours unchanged %d\n", strcmp(before, after) == 0);
@@ -183,7 +187,8 @@ static void robust_lists(void)
     pthread_create(&t, NULL, dies_holding, NULL);
     pthread_join(t, NULL);
     printf("owner dead %d", pthread_mutex_lock(&robust) == EOWNERDEAD);
-    printf(" consistent %d unlock %d\n", pthread_mutex_consistent(&robust), pthread_mutex_unlock(&robust));
+    printf(" consistent %d unlock %d\n", pthread_mutex_consistent(&robust),
+           pthread_mutex_unlock(&robust));
     pthread_create(&t, NULL, holds_a_while, NULL);
     usleep(10000);
     pthread_create(&u, NULL, waits, NULL);
@@ -192,7 +197,8 @@ static void robust_lists(void)
     printf("waiter woken: %s\n", (long)r == EOWNERDEAD ? "EOWNERDEAD" : "?");
 
     /* shared between processes, the owner is killed */
-    pthread_mutex_t *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pthread_mutex_t *m =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
     pthread_mutex_init(m, &a);
     int p[2];
@@ -372,7 +378,8 @@ static void latency(void)
         setitimer(ITIMER_REAL, &it, NULL);
         while (go_on) {
         }
-        long us = (arrived.tv_sec - start.tv_sec) * 1000000 + (arrived.tv_nsec - start.tv_nsec) / 1000;
+        long us =
+            (arrived.tv_sec - start.tv_sec) * 1000000 + (arrived.tv_nsec - start.tv_nsec) / 1000;
         slow += us > 500000;
     }
     printf("tight loops interrupted, too late %d\n", slow);

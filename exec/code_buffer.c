@@ -2,8 +2,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
+
+/* Memory is asked for in steps that grow with what is used already: a small program pays for no more
+ * than it uses. */
+enum { STEP_MIN = 16 << 10, STEP_MAX = 256 << 10 };
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23      /* Linux 5.14; older kernels fault the pages in one by one */
+#endif
 
 CodeBuffer code_buffer;
 
@@ -21,16 +28,50 @@ void code_buffer_init(size_t size)
     code_buffer.end = code_buffer.base + size;
     code_buffer.first = code_buffer.code = code_buffer.base;
     code_buffer.meta = code_buffer.end;
+    code_buffer.code_ready = code_buffer.base;
+    code_buffer.meta_ready = code_buffer.end;
+}
+
+static size_t step(size_t used)
+{
+    size_t n = used / 4;
+    n = n < STEP_MIN ? STEP_MIN : n > STEP_MAX ? STEP_MAX : n;
+    return n & ~(size_t)4095;
+}
+
+void code_buffer_prepare(size_t size)
+{
+    if (code_buffer.code + size <= code_buffer.code_ready) {
+        return;
+    }
+    size_t n = step((size_t)(code_buffer.code_ready - code_buffer.base));
+    if (n > (size_t)(code_buffer.meta_ready - code_buffer.code_ready)) {
+        return;
+    }
+    madvise(code_buffer.code_ready, n, MADV_POPULATE_WRITE);
+    code_buffer.code_ready += n;
+}
+
+static void prepare_meta(void)
+{
+    size_t n = step((size_t)(code_buffer.end - code_buffer.meta_ready));
+    if (n <= (size_t)(code_buffer.meta_ready - code_buffer.code_ready)) {
+        code_buffer.meta_ready -= n;
+        madvise(code_buffer.meta_ready, n, MADV_POPULATE_WRITE);
+    }
 }
 
 void *code_buffer_alloc_meta(size_t size)
 {
-    size = (size + 15) & ~(size_t)15;
+    size = (size + 7) & ~(size_t)7;
     if ((size_t)(code_buffer.meta - code_buffer.code) < size) {
         return NULL;
     }
     code_buffer.meta -= size;
-    return memset(code_buffer.meta, 0, size);
+    if (code_buffer.meta < code_buffer.meta_ready) {
+        prepare_meta();
+    }
+    return code_buffer.meta;
 }
 
 void code_buffer_reset(void)

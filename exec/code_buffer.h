@@ -1,8 +1,9 @@
 /*
  * exec/code_buffer.h: the executable memory. See tb.h for its layout.
  *
- * One mapping for the life of the process, reserved at exec_init() and touched as it fills. All
- * functions but the readers need tb_lock.
+ * One mapping for the life of the process, reserved at exec_init() and touched as it fills, in steps
+ * of several pages: a page fault each costs three times as much. All functions but the readers need
+ * tb_lock.
  */
 #ifndef EXEC_CODE_BUFFER_H
 #define EXEC_CODE_BUFFER_H
@@ -16,6 +17,8 @@ typedef struct CodeBuffer {
     uint8_t *first;             /* after the common stubs */
     uint8_t *code;              /* next free byte of code */
     uint8_t *meta;              /* lowest byte of metadata in use */
+    uint8_t *code_ready;        /* memory is there up to here */
+    uint8_t *meta_ready;        /* ... and from here on */
 } CodeBuffer;
 
 extern CodeBuffer code_buffer;
@@ -25,9 +28,22 @@ enum { CODE_BUFFER_MIN = 64 << 10 };
 
 /* Reserve size bytes, or CODE_BUFFER_MIN if that is more; exits with a message when the host refuses. */
 void code_buffer_init(size_t size);
-/* size bytes of zeroed metadata, 16-aligned, or NULL when full. */
+/* size bytes of metadata, 8-aligned, contents undefined, or NULL when full. */
 void *code_buffer_alloc_meta(size_t size);
+/* size bytes more of code are about to be written: have memory there. */
+void code_buffer_prepare(size_t size);
 void code_buffer_reset(void);
+
+/* 32-bit names for things in the buffer; 0 is NULL. */
+static inline uint32_t code_buffer_ref(const void *p)
+{
+    return p ? (uint32_t)((const uint8_t *)p - code_buffer.base) : 0;
+}
+
+static inline void *code_buffer_at(uint32_t ref)
+{
+    return ref ? code_buffer.base + ref : NULL;
+}
 
 static inline bool code_buffer_contains(const void *p)
 {

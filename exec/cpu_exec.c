@@ -421,8 +421,9 @@ static CPUException run(CPUState *cpu)
             }
             if (last) {
                 tb_link(last, last_slot, tb);
+            } else {
+                jump_cache_add(cpu, tb);
             }
-            jump_cache_add(cpu, tb);
             if (log_enabled(LOG_EXEC | LOG_CPU)) {
                 log_entry(cpu, tb);
             }

@@ -21,13 +21,16 @@
 
 typedef struct TranslationBlock TranslationBlock;
 
+/* A place in the code buffer, by code_buffer_ref(). There is much metadata (half as much as code):
+ * pointers would make it half again as large, and a program's start is spent in touching memory. */
+typedef uint32_t CodeRef;
+
 /* A patchable jump of a TB. Protected by tb_lock. */
 typedef struct TBJump {
-    uint64_t pc;                    /* guest pc it goes to */
-    uint8_t *patch;                 /* its rel32 field */
-    const uint8_t *stub;            /* where it goes when unchained */
-    TranslationBlock *to;           /* chained to, or NULL */
-    struct TBJump *next, **pprev;   /* in to->incoming */
+    CodeRef patch;                  /* its rel32 field */
+    CodeRef stub;                   /* where it goes when unchained */
+    CodeRef to;                     /* TB that it is chained to, or 0 */
+    CodeRef next, prev;             /* TBJumps in to->incoming, or 0 */
 } TBJump;
 
 struct TranslationBlock {
@@ -36,18 +39,22 @@ struct TranslationBlock {
     uint32_t cflags;
     uint8_t *code;
     uint32_t code_size;             /* bytes of host code, cold stubs included */
-    uint32_t size;                  /* bytes of guest code from pc on, without gaps */
-    uint16_t insns;
-    uint16_t nslots;
+    uint16_t size;                  /* bytes of guest code from pc on, without gaps */
+    uint16_t map_size;              /* of the unwind map (unwind.c), which lies in front of this */
+    _Atomic CodeRef hash_next;
     _Atomic bool invalid;           /* dropped: no new entry, no chaining */
     bool shared;                    /* guest code lies in a shared mapping: aliases may write it */
-    uint8_t *map;                   /* unwind map (unwind.c) */
-    uint32_t map_size;
+    uint8_t insns, nslots;
     uint64_t hash;                  /* of the guest bytes, for revalidation */
-    TranslationBlock *_Atomic hash_next;
-    TranslationBlock *page_next[2]; /* lists of the (at most two) guest pages touched */
-    TBJump *incoming;
+    CodeRef page_next[2];           /* lists of the (at most two) guest pages touched */
+    CodeRef incoming;               /* TBJumps that go to this TB */
     TBJump jump[];
 };
+_Static_assert(sizeof(TranslationBlock) <= 64 + 8, "one cache line but for the list of jumps");
+
+static inline const uint8_t *tb_map(const TranslationBlock *tb)
+{
+    return (const uint8_t *)tb - tb->map_size;
+}
 
 #endif

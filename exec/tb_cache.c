@@ -1,49 +1,95 @@
 /*
  * exec/tb_cache.c: key -> TB, host address -> TB.
  *
- * The hash table has a fixed number of buckets in untouched zero pages, so it costs what it is used.
+ * Both structures grow with the number of TBs.
  */
 #include "exec/tb_cache.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-enum { TB_HASH_BITS = 15, TB_HASH_SIZE = 1 << TB_HASH_BITS };
+#include "exec/code_buffer.h"
 
 pthread_mutex_t tb_lock = PTHREAD_MUTEX_INITIALIZER;
-static TranslationBlock *_Atomic *tb_hash;
+
+/*
+ * The hash table: chains through hash_next. It grows with the number of TBs; the old tables stay
+ * readable until the next flush. A reader that meets a table or a chain while it is being rebuilt may
+ * miss a TB, and then looks again under tb_lock. Chains have no cycles at any time: a TB that has
+ * been moved leads to TBs moved before it only.
+ */
+typedef struct TbHash {
+    unsigned shift;             /* 64 - log2 of the number of buckets */
+    struct TbHash *older;
+    _Atomic CodeRef bucket[];
+} TbHash;
+
+enum { TB_HASH_MIN_BITS = 9 };
+
+static TbHash *_Atomic tb_hash;
 
 /* All TBs, dropped ones too, by ascending host address: binary search for unwinding. */
-static TranslationBlock **tb_order;
+static CodeRef *tb_order;
 static size_t tb_count, tb_order_cap;
 
-static unsigned tb_hash_index(uint64_t pc, uint32_t flags)
+static TbHash *tb_hash_new(unsigned bits, TbHash *older)
 {
-    /* Neighbouring code shares a page of buckets: few are touched by a small program. */
-    return (unsigned)((pc >> 1) ^ (pc >> 16) ^ (uint64_t)flags * 0x9e37u) & (TB_HASH_SIZE - 1);
+    TbHash *h = calloc(1, sizeof(*h) + (sizeof(h->bucket[0]) << bits));
+    if (!h) {
+        abort();
+    }
+    h->shift = 64 - bits;
+    h->older = older;
+    return h;
+}
+
+static _Atomic CodeRef *tb_bucket(TbHash *h, uint64_t pc, uint32_t flags)
+{
+    return &h->bucket[((pc ^ (uint64_t)flags << 48) * 0x9e3779b97f4a7c15u) >> h->shift];
+}
+
+static TranslationBlock *tb_at(CodeRef ref)
+{
+    return code_buffer_at(ref);
 }
 
 void tb_cache_init(void)
 {
-    tb_hash = mmap(NULL, sizeof(*tb_hash) * TB_HASH_SIZE, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (tb_hash == MAP_FAILED) {
-        perror("rivet: TB hash");
-        exit(1);
-    }
+    tb_hash = tb_hash_new(TB_HASH_MIN_BITS, NULL);
     tb_pages_init();
 }
 
 TranslationBlock *tb_lookup(uint64_t pc, uint32_t flags, uint32_t cflags)
 {
+    TbHash *h = atomic_load_explicit(&tb_hash, memory_order_acquire);
     TranslationBlock *tb =
-        atomic_load_explicit(&tb_hash[tb_hash_index(pc, flags)], memory_order_acquire);
+        tb_at(atomic_load_explicit(tb_bucket(h, pc, flags), memory_order_acquire));
     while (tb && (tb->pc != pc || tb->flags != flags || tb->cflags != cflags ||
                   atomic_load_explicit(&tb->invalid, memory_order_relaxed))) {
-        tb = atomic_load_explicit(&tb->hash_next, memory_order_acquire);
+        tb = tb_at(atomic_load_explicit(&tb->hash_next, memory_order_acquire));
     }
     return tb;
+}
+
+static void hash_insert(TbHash *h, TranslationBlock *tb)
+{
+    _Atomic CodeRef *bucket = tb_bucket(h, tb->pc, tb->flags);
+    atomic_store_explicit(&tb->hash_next, atomic_load_explicit(bucket, memory_order_relaxed),
+                          memory_order_release);
+    atomic_store_explicit(bucket, code_buffer_ref(tb), memory_order_release);
+}
+
+static void hash_grow(void)
+{
+    TbHash *old = atomic_load_explicit(&tb_hash, memory_order_relaxed);
+    TbHash *h = tb_hash_new(64 - old->shift + 2, old);
+    for (size_t i = 0; i < tb_count; i++) {
+        TranslationBlock *tb = tb_at(tb_order[i]);
+        if (!atomic_load_explicit(&tb->invalid, memory_order_relaxed)) {
+            hash_insert(h, tb);
+        }
+    }
+    atomic_store_explicit(&tb_hash, h, memory_order_release);
 }
 
 void tb_insert(TranslationBlock *tb)
@@ -55,12 +101,13 @@ void tb_insert(TranslationBlock *tb)
             abort();
         }
     }
-    tb_order[tb_count++] = tb;
+    tb_order[tb_count++] = code_buffer_ref(tb);
     tb_pages_add(tb);
-    TranslationBlock *_Atomic *bucket = &tb_hash[tb_hash_index(tb->pc, tb->flags)];
-    atomic_store_explicit(&tb->hash_next, atomic_load_explicit(bucket, memory_order_relaxed),
-                          memory_order_relaxed);
-    atomic_store_explicit(bucket, tb, memory_order_release);
+    TbHash *h = atomic_load_explicit(&tb_hash, memory_order_relaxed);
+    hash_insert(h, tb);
+    if (tb_count >> (64 - h->shift)) {      /* as many TBs as buckets */
+        hash_grow();
+    }
 }
 
 TranslationBlock *tb_find_by_host(const void *p)
@@ -71,7 +118,7 @@ TranslationBlock *tb_find_by_host(const void *p)
     size_t lo = 0, hi = tb_count;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
-        TranslationBlock *tb = tb_order[mid];
+        TranslationBlock *tb = tb_at(tb_order[mid]);
         if (host < tb->code) {
             hi = mid;
         } else if (host >= tb->code + tb->code_size) {
@@ -91,8 +138,9 @@ void tb_drop(TranslationBlock *tb)
         return;
     }
     atomic_store(&tb->invalid, true);
-    TranslationBlock *_Atomic *link = &tb_hash[tb_hash_index(tb->pc, tb->flags)];
-    for (TranslationBlock *t; (t = atomic_load_explicit(link, memory_order_relaxed)) != NULL;
+    TbHash *h = atomic_load_explicit(&tb_hash, memory_order_relaxed);
+    _Atomic CodeRef *link = tb_bucket(h, tb->pc, tb->flags);
+    for (TranslationBlock *t; (t = tb_at(atomic_load_explicit(link, memory_order_relaxed))) != NULL;
          link = &t->hash_next) {
         if (t == tb) {
             /* A reader that stands on tb still finds the rest through tb->hash_next. */
@@ -108,7 +156,13 @@ void tb_drop(TranslationBlock *tb)
 
 void tb_cache_reset(void)
 {
-    memset((void *)tb_hash, 0, sizeof(*tb_hash) * TB_HASH_SIZE);
+    TbHash *h = atomic_load_explicit(&tb_hash, memory_order_relaxed);
+    while (h->older) {
+        TbHash *older = h->older;
+        h->older = older->older;
+        free(older);
+    }
+    memset((void *)h->bucket, 0, sizeof(h->bucket[0]) << (64 - h->shift));
     tb_count = 0;
     tb_pages_reset();
 }
@@ -116,8 +170,9 @@ void tb_cache_reset(void)
 void tb_foreach(void (*fn)(TranslationBlock *tb, void *opaque), void *opaque)
 {
     for (size_t i = 0; i < tb_count; i++) {
-        if (!atomic_load_explicit(&tb_order[i]->invalid, memory_order_relaxed)) {
-            fn(tb_order[i], opaque);
+        TranslationBlock *tb = tb_at(tb_order[i]);
+        if (!atomic_load_explicit(&tb->invalid, memory_order_relaxed)) {
+            fn(tb, opaque);
         }
     }
 }

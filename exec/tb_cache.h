@@ -31,6 +31,7 @@ void tb_foreach(void (*fn)(TranslationBlock *tb, void *opaque), void *opaque);
 /* tb_link.c: chain slot n of from to `to`; a no-op if already chained or if either is dropped. Takes
  * tb_lock. */
 void tb_link(TranslationBlock *from, unsigned n, TranslationBlock *to);
+void tb_link_locked(TranslationBlock *from, unsigned n, TranslationBlock *to);  /* tb_lock held */
 /* Put all jumps into tb and out of it back to their stubs. tb_lock held. */
 void tb_unlink(TranslationBlock *tb);
 

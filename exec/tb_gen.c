@@ -16,7 +16,9 @@
 #include "exec/tb_cache.h"
 #include "frontend/translate.h"
 
-enum { MAX_CODE_BYTES = 48 * 1024, MAX_MAP_BYTES = 16 * 1024 };
+enum { MAX_CODE_BYTES = 48 * 1024, USUAL_CODE_BYTES = 2048, MAX_MAP_BYTES = 16 * 1024 };
+_Static_assert(TB_MAX_BYTES + 64 <= UINT16_MAX && TB_MAX_INSNS <= UINT8_MAX &&
+               MAX_MAP_BYTES <= UINT16_MAX, "fields of TranslationBlock");
 
 BackendConfig backend_config;
 static IrContext *gen_ir;
@@ -158,6 +160,47 @@ struct IrContext *tb_gen_ir(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t
     return gen_ir;
 }
 
+/* Fill in what is known of t when its code is there. */
+static void finish_tb(TranslationBlock *t, const DisasContextBase *dc, const FetchWindow *window,
+                      const BackendResult *res)
+{
+    uint8_t map[MAX_MAP_BYTES];
+    assert(res->ninsns * 20u <= sizeof(map) && res->nslots == gen_ir->nslots);
+    size_t map_size = tb_map_encode(res->insns, res->ninsns, dc->pc_first, map);
+    *t = (TranslationBlock){
+        .pc = dc->pc_first,
+        .flags = dc->tb_flags,
+        .cflags = dc->cflags,
+        .code = code_buffer.code - res->size,
+        .code_size = res->size,
+        .size = (uint16_t)(dc->pc_next - dc->pc_first),
+        .map_size = (uint16_t)map_size,
+        .shared = guest_code_shared(dc->pc_first),
+        .insns = (uint8_t)dc->num_insns,
+        .nslots = (uint8_t)res->nslots,
+    };
+    t->hash = tb_hash_bytes(window->bytes, t->size);
+    /* The map ends where t starts. */
+    code_buffer_alloc_meta(map_size);
+    memcpy((uint8_t *)t - map_size, map, map_size);
+    CodeRef code = code_buffer_ref(t->code);
+    for (unsigned n = 0; n < res->nslots; n++) {
+        t->jump[n] = (TBJump){ .patch = code + res->slots[n].patch,
+                               .stub = code + res->slots[n].stub };
+    }
+}
+
+/* Chain t to what is there already: each of these jumps would leave for the loop once. */
+static void link_known(TranslationBlock *t, const BackendResult *res)
+{
+    for (unsigned n = 0; n < res->nslots; n++) {
+        TranslationBlock *to = tb_lookup(res->slots[n].pc, t->flags, t->cflags);
+        if (to) {
+            tb_link_locked(t, n, to);
+        }
+    }
+}
+
 TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags, bool *full)
 {
     static FetchWindow window;      /* tb_lock */
@@ -197,7 +240,6 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
         dump_ir("op_opt", pc);
     }
 
-    uint8_t map[MAX_MAP_BYTES];
     TranslationBlock *t = code_buffer_alloc_meta(sizeof(*t) + gen_ir->nslots * sizeof(TBJump));
     uint8_t *code = (uint8_t *)(((uintptr_t)code_buffer.code + 15) & ~(uintptr_t)15);
     if (!t || code + MAX_CODE_BYTES / 16 + MAX_MAP_BYTES > (uint8_t *)t) {
@@ -205,33 +247,15 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
         goto out;
     }
     size_t room = (size_t)((uint8_t *)t - code) - MAX_MAP_BYTES;
+    code_buffer_prepare(USUAL_CODE_BYTES);
     if (!backend_gen_code(gen_backend, gen_ir, code, room, t, &res)) {
         *full = true;
         goto out;
     }
-    assert(res.ninsns * 20u <= sizeof(map));
-    size_t map_size = tb_map_encode(res.insns, res.ninsns, pc, map);
-    t->map = code_buffer_alloc_meta(map_size);
-    memcpy(t->map, map, map_size);
-    t->map_size = (uint32_t)map_size;
-    t->pc = pc;
-    t->flags = flags;
-    t->cflags = cflags;
-    t->code = code;
-    t->code_size = res.size;
-    t->size = size;
-    t->insns = (uint16_t)dc.base.num_insns;
-    t->nslots = (uint16_t)res.nslots;
-    assert(res.nslots == gen_ir->nslots);
-    t->hash = tb_hash_bytes(window.bytes, size);
-    t->shared = guest_code_shared(pc);
-    for (unsigned n = 0; n < res.nslots; n++) {
-        t->jump[n] = (TBJump){ .pc = res.slots[n].pc,
-                               .patch = code + res.slots[n].patch,
-                               .stub = code + res.slots[n].stub };
-    }
     code_buffer.code = code + res.size;
+    finish_tb(t, &dc.base, &window, &res);
     tb_insert(t);
+    link_known(t, &res);
     tb = t;
 
     if (log && log_enabled(LOG_OUT_ASM)) {

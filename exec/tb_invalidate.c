@@ -8,6 +8,7 @@
  */
 #include <glib.h>
 
+#include "exec/code_buffer.h"
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
 #include "frontend/translator.h"
@@ -33,15 +34,20 @@ static uint64_t last_page(const TranslationBlock *tb)
     return (tb->pc + (tb->size ? tb->size - 1 : 0)) >> PAGE_BITS;
 }
 
-static TranslationBlock **page_link(TranslationBlock *tb, uint64_t page)
+static CodeRef *page_link(TranslationBlock *tb, uint64_t page)
 {
     return &tb->page_next[page != first_page(tb)];
+}
+
+static TranslationBlock *page_next(TranslationBlock *tb, uint64_t page)
+{
+    return code_buffer_at(*page_link(tb, page));
 }
 
 void tb_pages_add(TranslationBlock *tb)
 {
     for (uint64_t page = first_page(tb); page <= last_page(tb); page++) {
-        *page_link(tb, page) = g_hash_table_lookup(page_tbs, (gpointer)page);
+        *page_link(tb, page) = code_buffer_ref(g_hash_table_lookup(page_tbs, (gpointer)page));
         g_hash_table_insert(page_tbs, (gpointer)page, tb);
     }
     if (tb->shared) {
@@ -55,15 +61,15 @@ void tb_pages_remove(TranslationBlock *tb)
         TranslationBlock *t = g_hash_table_lookup(page_tbs, (gpointer)page);
         if (t == tb) {
             if (*page_link(tb, page)) {
-                g_hash_table_insert(page_tbs, (gpointer)page, *page_link(tb, page));
+                g_hash_table_insert(page_tbs, (gpointer)page, page_next(tb, page));
             } else {
                 g_hash_table_remove(page_tbs, (gpointer)page);
             }
             continue;
         }
-        for (; t; t = *page_link(t, page)) {
-            TranslationBlock **next = page_link(t, page);
-            if (*next == tb) {
+        for (; t; t = page_next(t, page)) {
+            CodeRef *next = page_link(t, page);
+            if (*next == code_buffer_ref(tb)) {
                 *next = *page_link(tb, page);
                 break;
             }
@@ -90,7 +96,7 @@ static void drop_page(uint64_t page, vaddr start, vaddr last, bool only_stale)
 {
     TranslationBlock *tb = g_hash_table_lookup(page_tbs, (gpointer)page);
     while (tb) {
-        TranslationBlock *next = *page_link(tb, page);
+        TranslationBlock *next = page_next(tb, page);
         if (tb->pc <= last && tb->pc + tb->size > start && (!only_stale || tb_is_stale(tb))) {
             tb_drop(tb);
             stat_inc(STAT_tb_dropped);

@@ -8,6 +8,8 @@
  * stubs too, because a CPU may still be inside it or return to one of its landing pads.
  * Threads: changes need tb_lock; running code needs none, a patch is one 4-byte store.
  */
+#include "exec/code_buffer.h"
+#include "exec/stats.h"
 #include "exec/tb_cache.h"
 
 static void tb_jump_unchain(TBJump *j)
@@ -15,36 +17,44 @@ static void tb_jump_unchain(TBJump *j)
     if (!j->to) {
         return;
     }
-    backend_patch_jump(j->patch, j->stub);
-    *j->pprev = j->next;
-    if (j->next) {
-        j->next->pprev = j->pprev;
+    TranslationBlock *to = code_buffer_at(j->to);
+    TBJump *next = code_buffer_at(j->next), *prev = code_buffer_at(j->prev);
+    backend_patch_jump(code_buffer_at(j->patch), code_buffer.base + j->stub);
+    *(prev ? &prev->next : &to->incoming) = j->next;
+    if (next) {
+        next->prev = j->prev;
     }
-    j->to = NULL;
+    j->to = 0;
+}
+
+void tb_link_locked(TranslationBlock *from, unsigned n, TranslationBlock *to)
+{
+    TBJump *j = &from->jump[n];
+    if (n < from->nslots && !j->to && !atomic_load(&from->invalid) && !atomic_load(&to->invalid) &&
+        from->flags == to->flags && !backend_config.no_chain) {
+        j->to = code_buffer_ref(to);
+        j->next = to->incoming;
+        j->prev = 0;
+        if (j->next) {
+            ((TBJump *)code_buffer_at(j->next))->prev = code_buffer_ref(j);
+        }
+        to->incoming = code_buffer_ref(j);
+        backend_patch_jump(code_buffer_at(j->patch), to->code);
+        stat_inc(STAT_tb_linked);
+    }
 }
 
 void tb_link(TranslationBlock *from, unsigned n, TranslationBlock *to)
 {
     pthread_mutex_lock(&tb_lock);
-    TBJump *j = &from->jump[n];
-    if (n < from->nslots && !j->to && !atomic_load(&from->invalid) && !atomic_load(&to->invalid) &&
-        from->flags == to->flags && !backend_config.no_chain) {
-        j->to = to;
-        j->next = to->incoming;
-        j->pprev = &to->incoming;
-        if (j->next) {
-            j->next->pprev = &j->next;
-        }
-        to->incoming = j;
-        backend_patch_jump(j->patch, to->code);
-    }
+    tb_link_locked(from, n, to);
     pthread_mutex_unlock(&tb_lock);
 }
 
 void tb_unlink(TranslationBlock *tb)
 {
     while (tb->incoming) {
-        tb_jump_unchain(tb->incoming);
+        tb_jump_unchain(code_buffer_at(tb->incoming));
     }
     for (unsigned n = 0; n < tb->nslots; n++) {
         tb_jump_unchain(&tb->jump[n]);

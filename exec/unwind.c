@@ -61,7 +61,7 @@ size_t tb_map_encode(const BackendInsn *insns, unsigned n, uint64_t pc, uint8_t 
 uint64_t tb_guest_pc(const TranslationBlock *tb, const void *host)
 {
     uint64_t offset = (uint64_t)((const uint8_t *)host - tb->code);
-    const uint8_t *p = tb->map, *end = p + tb->map_size;
+    const uint8_t *p = tb_map(tb), *end = p + tb->map_size;
     uint64_t pc = tb->pc, at = 0, found = tb->pc;
     while (p < end) {
         uint64_t dhost, dpc;

@@ -1,16 +1,77 @@
 /*
- * linux-user/sigframe.c: make and read the frames of signal handlers.
+ * linux-user/sigframe.c: alternate signal stacks; make and read the frames of signal handlers.
  * Source: arch/riscv/kernel/signal.c, sas_ss_*() of include/linux/sched/signal.h.
  */
 #include "linux-user/sigframe.h"
 
+#include <errno.h>
 #include <string.h>
+
+/* ---- sigaltstack ---- */
+
+static bool altstack_contains(const Task *task, abi_ulong sp)
+{
+    return sp > task->altstack.sp && sp - task->altstack.sp <= task->altstack.size;
+}
+
+static bool on_altstack(const Task *task, abi_ulong sp)
+{
+    return !(task->altstack.flags & GUEST_SS_AUTODISARM) && altstack_contains(task, sp);
+}
+
+static void altstack_get(const Task *task, abi_ulong sp, GuestStack *out)
+{
+    *out = (GuestStack){ .sp = task->altstack.sp, .size = task->altstack.size };
+    out->flags = (task->altstack.flags & GUEST_SS_AUTODISARM) |
+                 (!task->altstack.size ? SS_DISABLE : on_altstack(task, sp) ? SS_ONSTACK : 0);
+}
+
+static abi_long altstack_set(Task *task, abi_ulong sp, const GuestStack *ss)
+{
+    int mode = ss->flags & ~GUEST_SS_AUTODISARM;
+    if (on_altstack(task, sp)) {
+        return -EPERM;
+    }
+    if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0) {
+        return -EINVAL;
+    }
+    if (mode == SS_DISABLE) {
+        task->altstack.sp = 0;
+        task->altstack.size = 0;
+    } else if (ss->size < 2048) {           /* MINSIGSTKSZ */
+        return -ENOMEM;
+    } else {
+        task->altstack.sp = ss->sp;
+        task->altstack.size = ss->size;
+    }
+    task->altstack.flags = ss->flags;
+    return 0;
+}
+
+abi_long signal_altstack(CPUState *cpu, abi_ulong ss, abi_ulong oss)
+{
+    Task *task = cpu->opaque;
+    abi_ulong sp = cpu->env.gpr[RV_SP];
+    GuestStack set, old;
+    altstack_get(task, sp, &old);
+    if (ss) {
+        if (!guest_read(&set, ss, sizeof(set))) {
+            return -EFAULT;
+        }
+        abi_long ret = altstack_set(task, sp, &set);
+        if (ret) {
+            return ret;
+        }
+    }
+    return oss && !guest_write(oss, &old, sizeof(old)) ? -EFAULT : 0;
+}
+
+/* ---- frames ---- */
 
 /* Where the frame goes; 0: the alternate stack is full. */
 static abi_ulong frame_address(const Task *task, abi_ulong sp, const GuestSigaction *sa)
 {
-    bool disarms = task->altstack.flags & GUEST_SS_AUTODISARM;
-    bool on_alt = !disarms && altstack_contains(task, sp);
+    bool on_alt = on_altstack(task, sp);
     if (on_alt && !altstack_contains(task, sp - sizeof(GuestSigframe))) {
         return 0;
     }

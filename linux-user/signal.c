@@ -525,65 +525,6 @@ bool signal_queue_self(Task *task, int sig, const siginfo_t *info)
     return true;
 }
 
-/* ---- sigaltstack ---- */
-
-bool altstack_contains(const Task *task, abi_ulong sp)
-{
-    return sp > task->altstack.sp && sp - task->altstack.sp <= task->altstack.size;
-}
-
-static bool on_altstack(const Task *task, abi_ulong sp)
-{
-    return !(task->altstack.flags & GUEST_SS_AUTODISARM) && altstack_contains(task, sp);
-}
-
-static void altstack_get(const Task *task, abi_ulong sp, GuestStack *out)
-{
-    *out = (GuestStack){ .sp = task->altstack.sp, .size = task->altstack.size };
-    out->flags = (task->altstack.flags & GUEST_SS_AUTODISARM) |
-                 (!task->altstack.size ? SS_DISABLE : on_altstack(task, sp) ? SS_ONSTACK : 0);
-}
-
-abi_long altstack_set(Task *task, abi_ulong sp, const GuestStack *ss)
-{
-    int mode = ss->flags & ~GUEST_SS_AUTODISARM;
-    if (on_altstack(task, sp)) {
-        return -EPERM;
-    }
-    if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0) {
-        return -EINVAL;
-    }
-    if (mode == SS_DISABLE) {
-        task->altstack.sp = 0;
-        task->altstack.size = 0;
-    } else if (ss->size < 2048) {           /* MINSIGSTKSZ */
-        return -ENOMEM;
-    } else {
-        task->altstack.sp = ss->sp;
-        task->altstack.size = ss->size;
-    }
-    task->altstack.flags = ss->flags;
-    return 0;
-}
-
-abi_long signal_altstack(CPUState *cpu, abi_ulong ss, abi_ulong oss)
-{
-    Task *task = cpu->opaque;
-    abi_ulong sp = cpu->env.gpr[RV_SP];
-    GuestStack set, old;
-    altstack_get(task, sp, &old);
-    if (ss) {
-        if (!guest_read(&set, ss, sizeof(set))) {
-            return -EFAULT;
-        }
-        abi_long ret = altstack_set(task, sp, &set);
-        if (ret) {
-            return ret;
-        }
-    }
-    return oss && !guest_write(oss, &old, sizeof(old)) ? -EFAULT : 0;
-}
-
 /* ---- life of processes and threads ---- */
 
 void signal_init(void)

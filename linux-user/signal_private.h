@@ -38,10 +38,6 @@ _Static_assert(sizeof(GuestStack) == 24, "stack_t of riscv64");
 
 enum { GUEST_SS_AUTODISARM = (int32_t)0x80000000 };
 
-/* sigaltstack's part, as kernel/signal.c has it. */
-abi_long altstack_set(Task *task, abi_ulong sp, const GuestStack *ss);
-bool altstack_contains(const Task *task, abi_ulong sp);
-
 /* Change the guest's mask. False: a signal that the new mask blocks was recorded before the change;
  * nothing is changed, and the system call is to be restarted after its delivery. */
 bool signal_change_mask(Task *task, uint64_t mask);

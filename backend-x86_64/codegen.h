@@ -33,6 +33,7 @@
 #include "ir/ir.h"
 
 enum { BACKEND_MAX_PIN_INT = 11, BACKEND_MAX_PIN_FP = 12 };
+#define BACKEND_EXIT_REQUESTED UINT32_MAX
 
 /* Host CPU features, from CPUID; each can be masked off for tests (env RIVET_HOST_FEATURES=-avx512,
  * -avx2,-fma,-bmi2,...). */
@@ -47,10 +48,12 @@ bool backend_parse_features(const char *spec, uint32_t *features);
 
 /* Where things lie, as byte offsets from env. Filled in by exec, constant afterwards. */
 typedef struct BackendLayout {
-    int32_t env_bias;           /* rbp = env + env_bias, so that hot fields get short displacements */
+    int32_t env_bias;           /* rbp = env + env_bias, so that hot fields get short displacements;
+                                   the low half of rbp shall not be 0 (polls compare with it) */
     int32_t pc;                 /* u64: guest pc, stored when leaving */
     int32_t fp_status;          /* u32: MXCSR image */
-    int32_t exit_request;       /* u32: nonzero asks generated code to leave at the next poll */
+    int32_t exit_request;       /* u32: BACKEND_EXIT_REQUESTED asks generated code to leave at the
+                                   next poll; else 0 */
     int32_t host_sp;            /* u64: C stack pointer while inside */
     int32_t host_mxcsr;         /* u32: C's MXCSR, kept by the prologue */
     int32_t ras_sp;             /* u64: return-prediction stack pointer while outside */

@@ -97,9 +97,13 @@ static void emit_slot_jmp(BackendContext *be, const IrOp *op, uint64_t slot, uin
 
 /* ---- polls ---- */
 
+/* exit_request is 0 or all ones. Any register lies between: comparing with one fuses with the jump,
+ * which comparing memory with an immediate would not. */
+static const X86Cond POLL_HIT = X86_AE;
+
 static void emit_poll_test(BackendContext *be)
 {
-    emit_alu_mi(&be->e, ALU_CMP, 0, RBP, env_disp(be, be->cfg.layout.exit_request), 0);
+    x86_rm(&be->e, X86_CMP_rm_r, 0, RBP, RBP, env_disp(be, be->cfg.layout.exit_request));
 }
 
 static void cold_poll_slot(BackendContext *be, ColdStub *s)
@@ -115,7 +119,7 @@ static uint8_t *emit_backward_poll(BackendContext *be, uint64_t pc)
         return NULL;
     }
     emit_poll_test(be);
-    return emit_jcc32(&be->e, X86_NE);
+    return emit_jcc32(&be->e, POLL_HIT);
 }
 
 static ColdStub *finish_poll(BackendContext *be, const IrOp *op, const Opnd *in, ColdFn *fn,
@@ -233,9 +237,13 @@ static void emit_through_entry(BackendContext *be, X86Insn jmp_or_call, int tmp)
 _Static_assert(sizeof(JumpCacheEntry) == 16 && offsetof(JumpCacheEntry, code) == 8,
                "the probe scales a pc of which bit 0 is not used by 8");
 
+/* env->pc = target without its bit 0. Only here is that bit looked at: a target that has it set is
+ * in no cache and on no return stack. */
 static void store_target(BackendContext *be, int target)
 {
-    emit_store(&be->e, env_disp(be, be->cfg.layout.pc), target);
+    emit_mov_rr(&be->e, 1, RAX, target);
+    emit_alu(&be->e, ALU_AND, 1, RAX, opnd_imm(~1));
+    emit_store(&be->e, env_disp(be, be->cfg.layout.pc), RAX);
 }
 
 static void cold_poll_ptr(BackendContext *be, ColdStub *s)
@@ -266,7 +274,7 @@ void lower_goto_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
     int target = in[0].reg, tmp = ra_temp(be, IR_INT);
     emit_poll_test(be);
-    cold_jcc(be, X86_NE, cold_ptr(be, cold_poll_ptr, op, target));
+    cold_jcc(be, POLL_HIT, cold_ptr(be, cold_poll_ptr, op, target));
     emit_probe(be, target, tmp);
     cold_jcc(be, X86_NE, cold_ptr(be, cold_miss, op, target));
     emit_through_entry(be, X86_JMP_rm, tmp);
@@ -276,7 +284,7 @@ void lower_call_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
     int target = in[0].reg, tmp = ra_temp(be, IR_INT);
     emit_poll_test(be);
-    cold_jcc(be, X86_NE, cold_ptr(be, cold_poll_ptr, op, target));
+    cold_jcc(be, POLL_HIT, cold_ptr(be, cold_poll_ptr, op, target));
     emit_push_return(be, op->k[1], tmp);
     emit_probe(be, target, tmp);
     ColdStub *miss = cold_ptr(be, cold_miss, op, target);
@@ -292,7 +300,7 @@ static void cold_ret(BackendContext *be, ColdStub *s)
     Emit *e = &be->e;
     int target = s->r[0], tmp = s->r[1];
     emit_poll_test(be);
-    uint8_t *poll = emit_jcc8(e, X86_NE);
+    uint8_t *poll = emit_jcc8(e, POLL_HIT);
     emit_probe(be, target, tmp);
     uint8_t *miss = emit_jcc8(e, X86_NE);
     emit_through_entry(be, X86_JMP_rm, tmp);

@@ -155,7 +155,7 @@ void cpu_jump_cache_drop(const TranslationBlock *tb)
 void cpu_request_exit(CPUState *cpu)
 {
     atomic_store(&cpu->interrupt, 1);
-    __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->exit_request, BACKEND_EXIT_REQUESTED, __ATOMIC_SEQ_CST);
 }
 
 static void cpu_leave(CPUState *cpu)
@@ -194,7 +194,7 @@ static void exclusive_scan_one(CPUState *cpu, void *opaque)
 {
     struct exclusive_scan *scan = opaque;
     if (cpu != scan->self && atomic_load(&cpu->running)) {
-        __atomic_store_n(&cpu->exit_request, 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&cpu->exit_request, BACKEND_EXIT_REQUESTED, __ATOMIC_SEQ_CST);
         scan->busy = true;
     }
 }

@@ -57,12 +57,11 @@ bool trans_jalr(DisasContext *dc, const DecodedInsn *d)
         jump_known(dc, d->rd, (base + (uint64_t)d->imm) & ~UINT64_C(1));
         return true;
     }
-    IrTemp *target = ir_temp_new(ir, IR_INT);
-    if (d->imm) {
+    /* The target's bit 0 is dropped by the ops that jump. */
+    IrTemp *target = trans_get_x(dc, d->rs1);
+    if (d->imm || d->rd == d->rs1) {
+        target = ir_temp_new(ir, IR_INT);
         ir_gen_add(ir, IR_I64, target, trans_get_x(dc, d->rs1), ir_const(ir, (uint64_t)d->imm));
-        ir_gen_and(ir, IR_I64, target, target, ir_const(ir, ~UINT64_C(1)));
-    } else {
-        ir_gen_and(ir, IR_I64, target, trans_get_x(dc, d->rs1), ir_const(ir, ~UINT64_C(1)));
     }
     trans_set_const(dc, d->rd, ret);
     /*

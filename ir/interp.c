@@ -271,7 +271,7 @@ IrExit ir_interp(const IrContext *ir, IrInterpState *st)
         case IR_call_ptr:
         case IR_goto_ptr:
         case IR_ret_ptr:
-            return (IrExit){ .kind = IR_EXIT_PTR, .pc = in[0] };
+            return (IrExit){ .kind = IR_EXIT_PTR, .pc = in[0] & ~(uint64_t)1 };
         case IR_exit_tb:
             return (IrExit){ .kind = IR_EXIT_TB, .pc = op->k[1], .reason = (uint32_t)op->k[0] };
         default:

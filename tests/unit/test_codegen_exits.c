@@ -104,7 +104,7 @@ START_TEST(test_call_ptr)
         jump_cache_put(0x3000, ret);
         expect_exit(&m, call, true, BACKEND_EXIT_SLOT | 0, ret_pc[i]);
         ck_assert_uint_eq(env.ras_sp, ras_sp);
-        env.exit_request = 1;
+        env.exit_request = BACKEND_EXIT_REQUESTED;
         expect_exit(&m, call, true, BACKEND_EXIT_POLL, 0x3000);
         ck_assert_uint_eq(env.ras_sp, ras_sp);
         env.exit_request = 0;
@@ -133,8 +133,11 @@ START_TEST(test_jump_cache)
             env.gpr[10] = env.gpr[25] = pc;
             expect_exit(&m, jump, false, BACKEND_EXIT_LOOKUP, pc);
             jump_cache_put(pc, end);
+            env.gpr[10] = env.gpr[25] = pc + 1;         /* bit 0 does not count */
+            expect_exit(&m, jump, false, BACKEND_EXIT_LOOKUP, pc);
+            env.gpr[10] = env.gpr[25] = pc;
             expect_exit(&m, jump, true, BACKEND_EXIT_REASON | 3, 0xabcdef0123);
-            env.exit_request = 1;
+            env.exit_request = BACKEND_EXIT_REQUESTED;
             expect_exit(&m, jump, true, BACKEND_EXIT_POLL, pc);
             env.exit_request = 0;
         }
@@ -159,7 +162,7 @@ START_TEST(test_polls)
             ck_assert(generate_at(&m, offset));
             check_result(&m);
             for (unsigned r = 0; r < 2; r++) {
-                env.exit_request = r;
+                env.exit_request = r ? BACKEND_EXIT_REQUESTED : 0;
                 env.gpr[25] = 1;
                 env.gpr[26] = 2;
                 if (offset % 2 == 0) {
@@ -203,7 +206,7 @@ START_TEST(test_chained_loop)
     expect_exit(&m, loop, true, BACKEND_EXIT_SLOT | 1, 0x10004);
     ck_assert_uint_eq(env.gpr[10], 0);
     env.gpr[10] = 1000000;
-    env.exit_request = 1;
+    env.exit_request = BACKEND_EXIT_REQUESTED;
     expect_exit(&m, loop, true, BACKEND_EXIT_POLL, 0x10000);
     ck_assert_uint_eq(env.gpr[10], 999999);
     backend_patch_jump(loop + m.res.slots[0].patch, loop + m.res.slots[0].stub);

@@ -78,4 +78,5 @@ void code_buffer_reset(void)
 {
     code_buffer.code = code_buffer.first;
     code_buffer.meta = code_buffer.end;
+    code_buffer.flushes++;
 }

@@ -19,6 +19,7 @@ typedef struct CodeBuffer {
     uint8_t *meta;              /* lowest byte of metadata in use */
     uint8_t *code_ready;        /* memory is there up to here */
     uint8_t *meta_ready;        /* ... and from here on */
+    unsigned flushes;           /* changes with each reset, while no CPU runs */
 } CodeBuffer;
 
 extern CodeBuffer code_buffer;

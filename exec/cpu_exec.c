@@ -391,8 +391,8 @@ static CPUException run(CPUState *cpu)
     CPURISCVState *env = &cpu->env;
     BackendEnterFn *enter = (BackendEnterFn *)backend_config.enter;
     uint32_t cflags = exec_cflags();
-    TranslationBlock *last = NULL;
-    unsigned last_slot = 0;
+    TranslationBlock *last = NULL;      /* left through last_slot; gone if there was a flush since */
+    unsigned last_slot = 0, last_flushes = 0;
 
     for (;;) {
         if (__builtin_expect(__atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST), 0) &&
@@ -419,7 +419,7 @@ static CPUException run(CPUState *cpu)
             if (!tb) {
                 return EXCP_FAULT;
             }
-            if (last) {
+            if (last && last_flushes == code_buffer.flushes) {
                 tb_link(last, last_slot, tb);
             } else {
                 jump_cache_add(cpu, tb);
@@ -446,6 +446,7 @@ static CPUException run(CPUState *cpu)
             stat_inc(STAT_exit_slot);
             last = e.tb;
             last_slot = (unsigned)e.why;
+            last_flushes = code_buffer.flushes;
         }
     }
 }

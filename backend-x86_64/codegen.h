@@ -101,7 +101,7 @@ typedef struct BackendConfig {
     /* Numbers in the helper table of the helpers that the backend itself calls for rare cases. All
      * are pure but for the fp flags, take raw bits and return raw bits (or an integer):
      *   fcvt_if_slow(a, IrIntKind, IrRound or 7 = mode in force, f64?)
-     *   fcvt_fi_slow(a, IrIntKind, -, f64?)
+     *   fcvt_fi_slow(a, IrIntKind, IrRound or 7, f64?)
      *   fma_slow(a, b, c, 0 fmadd 1 fmsub 2 fnmsub 3 fnmadd | 4 for f64)
      *   fminmax_slow(a, b, -, bit 0 max, bit 1 f64)
      *   fclass_slow(a, f64?) */

@@ -75,27 +75,51 @@ static void cold_from_u64(BackendContext *be, ColdStub *s)
     cold_return(be, s);
 }
 
+/*
+ * A rounding mode other than the one in force. An integer of no more bits than the format has is exact
+ * in any: only the others go to the helper. Returns the stub, or NULL if all integers of the kind fit.
+ */
+static ColdStub *check_exact(BackendContext *be, const IrOp *op, const Opnd *in, int out)
+{
+    uint64_t kind = op->k[0];
+    unsigned w = !is_32(kind), precision = is_f64(op) ? 53 : 24;
+    if (!w && precision > 32) {
+        return NULL;
+    }
+    ColdStub *s = fp_cold_helper(be, be->cfg.helper.fcvt_fi_slow, op, in, out);
+    s->in[1] = opnd_imm((int64_t)kind);
+    s->in[2] = opnd_imm((int64_t)op->k[1]);
+    s->in[3] = opnd_imm(is_f64(op));
+    int t = ra_temp(be, IR_INT);
+    emit_mov(&be->e, w, t, in[0]);
+    if (is_unsigned(kind)) {
+        emit_shift_i(&be->e, SH_SHR, w, t, precision);
+        cold_jcc(be, X86_NE, s);
+    } else {
+        emit_shift_i(&be->e, SH_SAR, w, t, precision);
+        emit_alu(&be->e, ALU_ADD, w, t, opnd_imm(1));       /* 0 or -1: all sign */
+        emit_alu(&be->e, ALU_CMP, w, t, opnd_imm(1));
+        cold_jcc(be, X86_A, s);
+    }
+    return s;
+}
+
 void lower_fcvt_fi(BackendContext *be, const IrOp *op, const Opnd *in, int out)
 {
     uint64_t kind = op->k[0];
+    bool in_force = op->k[1] == IR_ROUND_DYN;
+    ColdStub *inexact = in_force ? NULL : check_exact(be, op, in, out);
     /* The insn merges into its destination: make that a box, or free of the past. */
     if (is_f64(op)) {
         fp_zero(be, out);
     } else {
         fp_ones(be, out);
     }
-    switch (kind) {
-    case IR_S32:
-    case IR_S64:
-        cvt_from(be, op, out, kind == IR_S64, in[0]);
-        break;
-    case IR_U32: {
+    if (kind == IR_U32) {
         int t = ra_temp(be, IR_INT);
         emit_mov(&be->e, 0, t, in[0]);
         cvt_from(be, op, out, 1, opnd_reg(t));
-        break;
-    }
-    default: {
+    } else if (kind == IR_U64 && in_force) {
         ColdStub *s = cold_new(be, cold_from_u64, op, in, out);
         s->r[0] = (int8_t)ra_temp(be, IR_INT);
         s->r[1] = (int8_t)ra_temp(be, IR_INT);
@@ -107,8 +131,11 @@ void lower_fcvt_fi(BackendContext *be, const IrOp *op, const Opnd *in, int out)
         cold_jcc(be, X86_S, s);
         cvt_from(be, op, out, 1, in[0]);
         cold_back(be, s);
-        break;
+    } else {
+        cvt_from(be, op, out, kind != IR_S32, in[0]);
     }
+    if (inexact) {
+        cold_back(be, inexact);
     }
 }
 

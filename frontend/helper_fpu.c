@@ -36,9 +36,9 @@ uint64_t helper_fcvt_if_slow(void *env, uint64_t a, uint64_t kind, uint64_t rm, 
     return r;
 }
 
-uint64_t helper_fcvt_fi_slow(void *env, uint64_t v, uint64_t kind, uint64_t unused, uint64_t f64)
+uint64_t helper_fcvt_fi_slow(void *env, uint64_t v, uint64_t kind, uint64_t rm, uint64_t f64)
 {
-    SoftFp s = { .f64 = f64, .rm = mxcsr_round() };
+    SoftFp s = { .f64 = f64, .rm = rm == IR_ROUND_DYN ? mxcsr_round() : (IrRound)rm };
     uint64_t r = softfp_from_int(&s, v, (IrIntKind)kind);
     mxcsr_raise(s.flags);
     return r;

@@ -40,7 +40,7 @@ static void set_boxed(DisasContext *dc, unsigned r, IrType t)
 
 /* Emit op, whose rounding the host can do, in mode rm. */
 static void gen_rounded(DisasContext *dc, IrRound rm, IrOpcode opc, IrType t, IrTemp *out,
-                        unsigned nin, IrTemp *const in[3], uint64_t k)
+                        unsigned nin, IrTemp *const in[3])
 {
     IrContext *ir = dc->base.ir;
     bool change = rm != host_round(dc);
@@ -48,7 +48,7 @@ static void gen_rounded(DisasContext *dc, IrRound rm, IrOpcode opc, IrType t, Ir
     if (change) {
         ir_gen_set_round(ir, IR_I64, rm);
     }
-    ir_build(ir, opc, t, out, nin, in[0], in[1], in[2], NULL, k, 0, 0);
+    ir_build(ir, opc, t, out, nin, in[0], in[1], in[2], NULL, 0, 0, 0);
     if (change) {
         ir_gen_set_round(ir, IR_I64, host_round(dc));
     }
@@ -101,7 +101,7 @@ bool trans_fp_arith(DisasContext *dc, const DecodedInsn *d, IrType t, IrOpcode o
     if (rm == IR_RMM) {
         gen_rmm(dc, frmm, t, out, in[0], in[1], in[2]);
     } else {
-        gen_rounded(dc, rm, opc, t, out, nin, in, 0);
+        gen_rounded(dc, rm, opc, t, out, nin, in);
         if (nin < 3) {
             ir_gen_fcanon(dc->base.ir, t, out, out);
         }
@@ -185,16 +185,15 @@ bool trans_fp_from_int(DisasContext *dc, const DecodedInsn *d, IrType t, IrIntKi
     if (!get_round(dc, d, &rm)) {
         return false;
     }
-    IrTemp *in[3] = { trans_get_x(dc, d->rs1) };
-    IrTemp *out = dc->g->f[d->rd];
+    IrTemp *a = trans_get_x(dc, d->rs1), *out = dc->g->f[d->rd];
     bool exact = t == IR_F64 && (kind == IR_S32 || kind == IR_U32);
 
-    if (exact) {
-        ir_gen_fcvt_fi(ir, t, out, in[0], kind);
+    if (exact || rm == host_round(dc)) {
+        ir_gen_fcvt_fi(ir, t, out, a, kind, IR_ROUND_DYN);
     } else if (rm == IR_RMM) {
-        gen_rmm(dc, FRMM_FCVT_FI, t, out, in[0], ir_const(ir, kind), NULL);
+        gen_rmm(dc, FRMM_FCVT_FI, t, out, a, ir_const(ir, kind), NULL);
     } else {
-        gen_rounded(dc, rm, IR_fcvt_fi, t, out, 1, in, kind);
+        ir_gen_fcvt_fi(ir, t, out, a, kind, rm);
     }
     set_boxed(dc, d->rd, t);
     return true;
@@ -214,7 +213,7 @@ bool trans_fp_from_fp(DisasContext *dc, const DecodedInsn *d, IrType t)
         gen_rmm(dc, FRMM_FCVT_FF, t, out, in[0], NULL, NULL);
     } else {
         /* widening is exact */
-        gen_rounded(dc, t == IR_F64 ? host_round(dc) : rm, IR_fcvt_ff, t, out, 1, in, 0);
+        gen_rounded(dc, t == IR_F64 ? host_round(dc) : rm, IR_fcvt_ff, t, out, 1, in);
         ir_gen_fcanon(ir, t, out, out);
     }
     set_boxed(dc, d->rd, t);

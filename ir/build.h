@@ -55,8 +55,8 @@ static inline IrOp *ir_build(IrContext *ir, IrOpcode opc, IrType t, IrTemp *out,
 #define IRB_x_d_n(n)    IRB_r_r_n(n)
 #define IRB_d_x_n(n)    IRB_r_r_n(n)
 #define IRB_d_r_n(n)    IRB_r_r_n(n)
-#define IRB_r_d_k(n)    IRB_HEAD(n), IrTemp *r, IrTemp *a, uint64_t k) { return ir_build(ir, IR_##n, t, r, 1, IRB_1, k, 0, 0); }
 #define IRB_d_r_kk(n)   IRB_HEAD(n), IrTemp *r, IrTemp *a, uint64_t k, uint64_t m) { return ir_build(ir, IR_##n, t, r, 1, IRB_1, k, m, 0); }
+#define IRB_r_d_kk(n)   IRB_d_r_kk(n)
 #define IRB_r_rr_n(n)   IRB_HEAD(n), IrTemp *r, IrTemp *a, IrTemp *b) { return ir_build(ir, IR_##n, t, r, 2, IRB_2, 0, 0, 0); }
 #define IRB_d_rr_n(n)   IRB_r_rr_n(n)
 #define IRB_r_rr_c(n)   IRB_HEAD(n), IrTemp *r, IrTemp *a, IrTemp *b, IrCond cond) { return ir_build(ir, IR_##n, t, r, 2, IRB_2, cond, 0, 0); }

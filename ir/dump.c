@@ -27,7 +27,6 @@ const char *const *ir_text_k_names(IrOpcode opc, unsigned i)
     case IR_guest_amo:
         return i == 0 ? amos : NULL;
     case IR_fcvt_fi:
-        return kinds;
     case IR_fcvt_if:
         return i == 0 ? kinds : rounds;
     case IR_set_round:

@@ -437,7 +437,9 @@ uint64_t ir_fp_eval(const IrOp *op, const uint64_t in[IR_MAX_IN], uint32_t round
     case IR_fcvt_ff:
         return boxed(f, convert_format(t, in[0], round, fflags));
     case IR_fcvt_fi:
-        return boxed(f, from_integer(t, (IrIntKind)op->k[0], in[0], round, fflags));
+        return boxed(f, from_integer(t, (IrIntKind)op->k[0], in[0],
+                                     op->k[1] == IR_ROUND_DYN ? round : (uint32_t)op->k[1],
+                                     fflags));
     case IR_fcvt_if:
         return to_integer(f, (IrIntKind)op->k[0], a,
                           op->k[1] == IR_ROUND_DYN ? round : (uint32_t)op->k[1], fflags);

@@ -27,7 +27,7 @@
 #define SIG_x_d_n    1, 1, 0
 #define SIG_d_x_n    1, 1, 0
 #define SIG_d_r_n    1, 1, 0
-#define SIG_r_d_k    1, 1, 1
+#define SIG_r_d_kk   1, 1, 2
 #define SIG_d_r_kk   1, 1, 2
 #define SIG_r_rr_n   1, 2, 0
 #define SIG_d_rr_n   1, 2, 0

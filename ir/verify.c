@@ -145,12 +145,12 @@ static bool check_constants(Verify *v, const IrOp *op, const char *letters)
     case IR_guest_amo:
         return op->k[0] < IR_AMO_COUNT ? true : fail(v, "bad IrAmo");
     case IR_fcvt_fi:
-        return op->k[0] <= IR_U64 ? true : fail(v, "bad IrIntKind");
     case IR_fcvt_if:
         if (op->k[0] > IR_U64) {
             return fail(v, "bad IrIntKind");
         }
-        return op->k[1] <= IR_RMM || op->k[1] == IR_ROUND_DYN ? true : fail(v, "bad IrRound");
+        return op->k[1] <= (op->opcode == IR_fcvt_if ? IR_RMM : IR_RUP) ||
+               op->k[1] == IR_ROUND_DYN ? true : fail(v, "bad IrRound");
     case IR_set_round:
         return op->k[0] <= IR_RUP ? true : fail(v, "bad IrRound");
     default:

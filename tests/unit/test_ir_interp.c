@@ -333,21 +333,22 @@ END_TEST
 START_TEST(test_fcvt_fi)
 {
     static const struct { const char *op; int round; uint64_t in, want; unsigned flags; } rows[] = {
-        { "fcvt_fi.f64 f10, x1, s32", IR_RNE, 0xffffffff, NEG | ONE64, 0 },
-        { "fcvt_fi.f64 f10, x1, u32", IR_RNE, 0xffffffffffffffff, 0x41efffffffe00000, 0 },
-        { "fcvt_fi.f64 f10, x1, s64", IR_RNE, ~0ull, NEG | ONE64, 0 },
-        { "fcvt_fi.f64 f10, x1, u64", IR_RNE, ~0ull, 0x43f0000000000000, IR_NX },
-        { "fcvt_fi.f64 f10, x1, u64", IR_RTZ, ~0ull, 0x43efffffffffffff, IR_NX },
-        { "fcvt_fi.f64 f10, x1, u64", IR_RNE, 1ull << 63, 0x43e0000000000000, 0 },
-        { "fcvt_fi.f64 f10, x1, u64", IR_RUP, (1ull << 63) + 1, 0x43e0000000000001, IR_NX },
-        { "fcvt_fi.f64 f10, x1, u64", IR_RNE, (1ull << 63) + 0x400, 0x43e0000000000000, IR_NX },
-        { "fcvt_fi.f64 f10, x1, u64", IR_RNE, (1ull << 63) + 0x401, 0x43e0000000000001, IR_NX },
-        { "fcvt_fi.f32 f10, x1, s32", IR_RNE, 0x01000001, S(0x4b800000), IR_NX },
-        { "fcvt_fi.f32 f10, x1, s32", IR_RUP, 0x01000001, S(0x4b800001), IR_NX },
-        { "fcvt_fi.f32 f10, x1, u32", IR_RNE, 0xffffffff, S(0x4f800000), IR_NX },
-        { "fcvt_fi.f32 f10, x1, s64", IR_RNE, 1ull << 63, S(0xdf000000), 0 },
-        { "fcvt_fi.f32 f10, x1, u64", IR_RNE, ~0ull, S(0x5f800000), IR_NX },
-        { "fcvt_fi.f32 f10, x1, s64", IR_RDN, 0, S(0), 0 },
+        { "fcvt_fi.f64 f10, x1, s32, dyn", IR_RNE, 0xffffffff, NEG | ONE64, 0 },
+        { "fcvt_fi.f64 f10, x1, u32, dyn", IR_RNE, 0xffffffffffffffff, 0x41efffffffe00000, 0 },
+        { "fcvt_fi.f64 f10, x1, s64, dyn", IR_RNE, ~0ull, NEG | ONE64, 0 },
+        { "fcvt_fi.f64 f10, x1, u64, dyn", IR_RNE, ~0ull, 0x43f0000000000000, IR_NX },
+        { "fcvt_fi.f64 f10, x1, u64, dyn", IR_RTZ, ~0ull, 0x43efffffffffffff, IR_NX },
+        { "fcvt_fi.f64 f10, x1, u64, dyn", IR_RNE, 1ull << 63, 0x43e0000000000000, 0 },
+        { "fcvt_fi.f64 f10, x1, u64, dyn", IR_RUP, (1ull << 63) + 1, 0x43e0000000000001, IR_NX },
+        { "fcvt_fi.f64 f10, x1, u64, dyn", IR_RNE, (1ull << 63) + 0x400, 0x43e0000000000000, IR_NX },
+        { "fcvt_fi.f64 f10, x1, u64, dyn", IR_RNE, (1ull << 63) + 0x401, 0x43e0000000000001, IR_NX },
+        { "fcvt_fi.f32 f10, x1, s32, dyn", IR_RNE, 0x01000001, S(0x4b800000), IR_NX },
+        { "fcvt_fi.f32 f10, x1, s32, dyn", IR_RUP, 0x01000001, S(0x4b800001), IR_NX },
+        { "fcvt_fi.f32 f10, x1, u32, dyn", IR_RNE, 0xffffffff, S(0x4f800000), IR_NX },
+        { "fcvt_fi.f32 f10, x1, s64, dyn", IR_RNE, 1ull << 63, S(0xdf000000), 0 },
+        { "fcvt_fi.f32 f10, x1, u64, dyn", IR_RNE, ~0ull, S(0x5f800000), IR_NX },
+        { "fcvt_fi.f32 f10, x1, s64, dyn", IR_RDN, 0, S(0), 0 },
+        { "fcvt_fi.f32 f10, x1, s32, rup", IR_RNE, 0x01000001, S(0x4b800001), IR_NX },
     };
     IrContext *ir = test_ir_new();
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {

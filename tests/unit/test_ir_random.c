@@ -168,7 +168,7 @@ static uint64_t random_k(Gen *g, const IrOp *op, unsigned i, char letter)
     case IR_guest_amo:
         return below(g, IR_AMO_COUNT);
     case IR_fcvt_fi:
-        return below(g, 4);
+        return i && chance(g, 30) ? IR_ROUND_DYN : below(g, 4);
     case IR_fcvt_if:
         return i == 0 ? below(g, 4) : chance(g, 30) ? IR_ROUND_DYN : below(g, 5);
     case IR_set_round:

@@ -30,7 +30,7 @@ START_TEST(test_round_trip)
         "env_st.f64 f1, $520\n"
         "fmadd.f64 f1, f2, f3, f4\n"
         "fcvt_ff.f32 f1, f2\n"
-        "fcvt_fi.f64 f1, x1, u64\n"
+        "fcvt_fi.f64 f1, x1, u64, rdn\n"
         "fcvt_if.f32 x1, f1, s32, rmm\n"
         "fcvt_if.f64 x1, f1, u64, dyn\n"
         "fmv_if.i32 x1, f1\n"

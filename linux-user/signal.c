@@ -373,13 +373,14 @@ static void log_signal(int sig, const siginfo_t *info)
     log_end(f);
 }
 
-/* The interrupted system call restarts (pc is at its ecall) unless the handler's action says no. */
-static void decide_restart(CPUState *cpu, Task *task, const GuestSigaction *sa)
+/* The interrupted system call is made again (pc is at its ecall) unless it is one that handlers end.
+ * ERESTARTSYS needs no look at SA_RESTART: the host kernel has had it and would have said EINTR. The
+ * signal came before the call then, whose file may be one that never answers EINTR. */
+static void decide_restart(CPUState *cpu, Task *task)
 {
     int code = task->restart;
     task->restart = 0;
-    if (code == ERESTARTNOHAND_ || code == ERESTART_RESTARTBLOCK_ ||
-        (code == ERESTARTSYS_ && !(sa->flags & SA_RESTART))) {
+    if (code == ERESTARTNOHAND_ || code == ERESTART_RESTARTBLOCK_) {
         cpu->env.gpr[RV_A0] = (uint64_t)-EINTR;
         cpu->env.pc += 4;
     }
@@ -407,7 +408,7 @@ static void deliver(CPUState *cpu, int sig, const siginfo_t *info)
         default_action(cpu, sig);
         return;
     }
-    decide_restart(cpu, task, &sa);
+    decide_restart(cpu, task);
     if (!sigframe_setup(cpu, sig, info, &sa)) {
         if (sig == SIGSEGV) {
             signal_die(cpu, SIGSEGV);

@@ -20,7 +20,7 @@
 
 /* Kernel-internal results that a handler may return (include/linux/errno.h). */
 enum {
-    ERESTARTSYS_ = 512,         /* restart if SA_RESTART, else EINTR */
+    ERESTARTSYS_ = 512,         /* a signal came first (safe_syscall): make it after the handler */
     ERESTARTNOINTR_ = 513,
     ERESTARTNOHAND_ = 514,      /* restart only if no handler runs */
     ERESTART_RESTARTBLOCK_ = 516,

@@ -1,14 +1,16 @@
 /*
  * ir/liveness.c: what is read again, and who can see it. One backward scan, no loops.
  *
- * Two facts are kept about each value, going backwards:
+ * Three facts are kept about each value, going backwards:
  *   live   a later op reads it before it is overwritten, or (globals) somebody can see it
+ *   wide   ... and looks at more than its low half
  *   seen   globals only: somebody outside of the TB's own data flow can see it in its home
  * Observers of all globals: MAY_FAULT ops (before they write their output), ways out of the TB,
  * brcond, labels, and helpers that are not IRH_PURE. The way along a branch is not followed: at a
  * label, everything is live.
  *
- * Removes ops without an effect whose output is dead; fills op->dead and op->sync; and turns
+ * Removes ops without an effect whose output is dead; fills op->dead and op->sync; makes a mov of an
+ * extension from 32 bits if nobody looks at what it extends to; and turns
  *      op t, ... ; mov g, t        into        op g, ...
  * when t dies there. Ops with FP_FLAGS stay, with bit 7 of op->dead when nobody reads the output.
  */
@@ -16,13 +18,15 @@
 
 #include <glib.h>
 
+#include "ir/opt.h"
+
 enum { OUT_DEAD = 0x80, GLOBAL_WORDS = (IR_MAX_GLOBALS + 63) / 64 };
 
 /* How far above a mov its source's definition may lie to be retargeted. */
 enum { MOV_REACH = 4 };
 
 typedef struct Liveness {
-    uint64_t *live;             /* bitmap by temp index; globals come first */
+    uint64_t *live, *wide;      /* bitmaps by temp index; globals come first */
     uint64_t seen[GLOBAL_WORDS];
     uint64_t globals[GLOBAL_WORDS];
 } Liveness;
@@ -55,6 +59,30 @@ static inline bool observes_globals(const IrOp *op, unsigned flags)
 static inline bool is_removable(const IrOp *op, unsigned flags)
 {
     return (flags & IRF_PURE) || op->opcode == IR_env_ld || is_pure_call(op);
+}
+
+/* The low half of op's output depends on the low half of input i only. */
+static inline bool keeps_low_half(const IrOp *op, unsigned i)
+{
+    switch (op->opcode) {
+    case IR_mov:
+    case IR_add:
+    case IR_sub:
+    case IR_mul:
+    case IR_and:
+    case IR_or:
+    case IR_xor:
+    case IR_andn:
+    case IR_orn:
+    case IR_xnor:
+        return true;
+    case IR_shl:
+        return i == 0;
+    case IR_movcond:
+        return i >= 2;
+    default:
+        return false;
+    }
 }
 
 /* mov d, s where s is a temp that dies: let the op that makes s write d instead. May remove ops
@@ -96,7 +124,8 @@ static bool retarget(IrContext *ir, Liveness *lv, IrOp *mov)
 void ir_liveness(IrContext *ir)
 {
     size_t words = MAX((ir->ntemps + 63) / 64, (uint32_t)GLOBAL_WORDS);
-    Liveness lv = { .live = ir_alloc(ir, words * 8) };
+    Liveness lv = { .live = ir_alloc(ir, 2 * words * 8) };
+    lv.wide = lv.live + words;
     for (unsigned w = 0; w < GLOBAL_WORDS; w++) {
         unsigned n = MIN(MAX(ir->nglobals, w * 64) - w * 64, 64u);
         lv.globals[w] = n ? ~(uint64_t)0 >> (64 - n) : 0;
@@ -105,9 +134,18 @@ void ir_liveness(IrContext *ir)
     IR_FOREACH_REVERSE_SAFE(ir, op) {
         unsigned flags = ir_op_info[op->opcode].flags;
         IrTemp *out = op->out;
+        bool wide = out && bit_get(lv.wide, out->index);
         op->dead = 0;
         op->sync = 0;
         if (out) {
+            if ((op->opcode == IR_ext32s || op->opcode == IR_ext32u) && !wide) {
+                op->opcode = IR_mov;
+                op->type = IR_I64;
+                if (op->in[0] == out) {
+                    ir_op_remove(ir, op);
+                    continue;
+                }
+            }
             bool dead = !bit_get(lv.live, out->index);
             if (dead && is_removable(op, flags)) {
                 ir_op_remove(ir, op);
@@ -123,6 +161,7 @@ void ir_liveness(IrContext *ir)
             }
             op->dead = dead ? OUT_DEAD : 0;
             bit_clear(lv.live, out->index);
+            bit_clear(lv.wide, out->index);
             if (out->kind == IR_GLOBAL) {
                 op->sync = bit_get(lv.seen, out->index);
                 bit_clear(lv.seen, out->index);
@@ -134,6 +173,7 @@ void ir_liveness(IrContext *ir)
         if (observes_globals(op, flags)) {
             for (unsigned w = 0; w < GLOBAL_WORDS; w++) {
                 lv.live[w] |= lv.globals[w];
+                lv.wide[w] |= lv.globals[w];
                 lv.seen[w] = lv.globals[w];
             }
         }
@@ -142,6 +182,9 @@ void ir_liveness(IrContext *ir)
         }
         for (unsigned i = 0; i < op->nin; i++) {
             bit_set(lv.live, op->in[i]->index);
+            if (opt_bits_read(op, i) > 32 && (wide || !keeps_low_half(op, i))) {
+                bit_set(lv.wide, op->in[i]->index);
+            }
         }
     }
 }

@@ -453,6 +453,87 @@ bool opt_fold_compare(Opt *o, IrOp *op)
     return compare_of_extended(o, op);
 }
 
+/* The shift that made t, if what it shifts can still be read; through a sign extension, if there. */
+static const IrOp *shift_of(Opt *o, const IrTemp *t, bool *extended)
+{
+    const IrOp *def = opt_def(o, t);
+    *extended = def && def->opcode == IR_ext32s;
+    if (*extended) {
+        t = def->in[0];
+        def = opt_def(o, t);
+    }
+    return def && (def->opcode == IR_shl || def->opcode == IR_shr) ? opt_def_near(o, t) : NULL;
+}
+
+/* Is t made as a multiple of width minus n? */
+static bool is_rest(Opt *o, const IrTemp *t, const IrTemp *n, unsigned width)
+{
+    const IrOp *def = opt_def(o, t);
+    uint64_t c;
+    return def && def->opcode == IR_sub && def->in[1] == n && is_const(def->in[0], &c) &&
+           c % width == 0;
+}
+
+/* The rotation that two shifts by c and width - c are, or nop. Variable counts are so modulo the
+ * width: enough for an or, where a count of 0 gives x | x. */
+static IrOpcode rotation_of(Opt *o, const IrOp *op, const IrOp *left, const IrOp *right)
+{
+    unsigned width = left->type == IR_I32 ? 32 : 64;
+    const IrTemp *n = left->in[1], *m = right->in[1];
+    uint64_t a, b;
+    if (is_const(n, &a) && is_const(m, &b)) {
+        a &= width - 1;
+        b &= width - 1;
+        return a && a + b == width ? IR_rotl : IR_nop;
+    }
+    if (op->opcode != IR_or) {
+        return IR_nop;
+    }
+    return is_rest(o, m, n, width) ? IR_rotl : is_rest(o, n, m, width) ? IR_rotr : IR_nop;
+}
+
+/*
+ * x << c | x >> (width - c): a rotation. Made of 32-bit halves it is zero-extended if both are, and
+ * sign-extended if the left one is and the right one has no sign: that takes an op of its own.
+ */
+static bool fold_rotate(Opt *o, IrOp *op)
+{
+    bool left_ext, right_ext;
+    const IrOp *left = shift_of(o, op->in[0], &left_ext);
+    const IrOp *right = left ? shift_of(o, op->in[1], &right_ext) : NULL;
+    if (right && left->opcode == IR_shr) {
+        const IrOp *t = left;
+        left = right;
+        right = t;
+        bool e = left_ext;
+        left_ext = right_ext;
+        right_ext = e;
+    }
+    if (!right || left->opcode == right->opcode || left->type != right->type ||
+        left->in[0] != right->in[0]) {
+        return false;
+    }
+    IrOpcode opc = rotation_of(o, op, left, right);
+    if (opc == IR_nop) {
+        return false;
+    }
+    bool is_half = left->type == IR_I32 && op->type == IR_I64;
+    bool is_const_count = left->in[1]->kind == IR_CONST;
+    if ((left->type == IR_I64 && op->type == IR_I32) ||
+        (is_half && left_ext != right_ext && !(left_ext && is_const_count))) {
+        return false;
+    }
+    if (is_half && left_ext) {
+        IrOp *ext = ir_op_alloc(o->ir, IR_ext32s, IR_I64);
+        ext->out = ext->in[0] = op->out;
+        ext->nin = 1;
+        ir_op_insert_before(o->ir, op->next, ext);
+    }
+    opt_to_binary(op, opc, (IrType)left->type, left->in[0],
+                  opc == IR_rotl ? left->in[1] : right->in[1]);
+    return true;
+}
+
 static bool fold_setcond(Opt *o, IrOp *op)
 {
     int r = opt_decide(o, (IrCond)op->k[0], (IrType)op->type, op->in[0], op->in[1]);
@@ -494,7 +575,9 @@ bool opt_fold(Opt *o, IrOp *op)
             op->in[1] = a;
         }
         uint64_t c;
-        return identity(o, op) || (is_const(op->in[1], &c) && fold_with_const(o, op, c));
+        return identity(o, op) || (is_const(op->in[1], &c) && fold_with_const(o, op, c)) ||
+               ((op->opcode == IR_or || op->opcode == IR_xor || op->opcode == IR_add) &&
+                fold_rotate(o, op));
     }
     switch (op->opcode) {
     case IR_setcond:

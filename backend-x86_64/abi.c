@@ -117,6 +117,60 @@ static void gen_call_helper(Emit *e, const BackendLayout *l)
     emit_ret(e);
 }
 
+/* rax holds a target with bit 0 perhaps set: leave for the loop with why, env->pc = target. */
+static void gen_leave_to_target(Emit *e, const BackendConfig *cfg, uint32_t why)
+{
+    emit_alu(e, ALU_AND, 1, RAX, opnd_imm(~1));
+    emit_store(e, field_disp(&cfg->layout, cfg->layout.pc), RAX);
+    emit_alu(e, ALU_XOR, 0, RAX, opnd_reg(RAX));
+    emit_mov_ri(e, RDX, why);
+    emit_jmp_to(e, cfg->leave);
+}
+
+static void gen_ret_miss(Emit *e, const BackendConfig *cfg)
+{
+    const BackendLayout *l = &cfg->layout;
+    int32_t cache = field_disp(l, l->jump_cache);
+
+    x86_rm(e, X86_CMP_rm_r, 0, RBP, RBP, field_disp(l, l->exit_request));
+    uint8_t *poll = emit_jcc8(e, X86_AE);
+    /* An odd target is in no cache; on the stack it would match the slack. */
+    emit_mov_rr(e, 0, RCX, RAX);
+    emit_alu(e, ALU_AND, 0, RCX, opnd_imm(1));
+    uint8_t *odd = emit_jcc8(e, X86_NE);
+    emit_lea(e, 1, RCX, RSP, 16);
+    emit_lea(e, 1, RDX, RSP, 16 * (BACKEND_RAS_SEARCH + 1));
+    uint8_t *loop = e->ptr;
+    x86_rm(e, X86_CMP_rm_r, 1, RAX, RCX, 8);
+    uint8_t *found = emit_jcc8(e, X86_E);
+    emit_alu(e, ALU_ADD, 1, RCX, opnd_imm(16));
+    emit_alu(e, ALU_CMP, 1, RCX, opnd_reg(RDX));
+    emit_jcc_to(e, X86_B, loop);
+
+    emit_mov_rr(e, 0, RCX, RAX);
+    emit_alu(e, ALU_AND, 0, RCX, opnd_imm(((1 << l->jump_cache_bits) - 1) << 1));
+    x86_rx(e, X86_CMP_rm_r, 1, RAX, RBP, RCX, 3, cache);
+    uint8_t *miss = emit_jcc8(e, X86_NE);
+    x86_rx(e, X86_JMP_rm, 0, 0, RBP, RCX, 3, cache + 8);
+
+    emit_here8(e, found);
+    emit_mov_rr(e, 1, RSP, RCX);
+    emit_ret(e);
+    emit_here8(e, odd);
+    emit_here8(e, miss);
+    gen_leave_to_target(e, cfg, BACKEND_EXIT_LOOKUP);
+    emit_here8(e, poll);
+    gen_leave_to_target(e, cfg, BACKEND_EXIT_POLL);
+}
+
+/* A return to address 1 matched the bottom entry: put that back and go to address 0. */
+static void gen_ras_bottom(Emit *e, const BackendConfig *cfg)
+{
+    emit_lea(e, 1, RSP, RSP, -8);
+    emit_alu(e, ALU_XOR, 0, RAX, opnd_reg(RAX));
+    gen_leave_to_target(e, cfg, BACKEND_EXIT_LOOKUP);
+}
+
 size_t backend_gen_stubs(BackendConfig *cfg, uint8_t *p, size_t cap)
 {
     const BackendLayout *l = &cfg->layout;
@@ -133,6 +187,12 @@ size_t backend_gen_stubs(BackendConfig *cfg, uint8_t *p, size_t cap)
     emit_align(&e);
     cfg->call_helper = e.ptr;
     gen_call_helper(&e, l);
+    emit_align(&e);
+    cfg->ret_miss = e.ptr;
+    gen_ret_miss(&e, cfg);
+    emit_align(&e);
+    cfg->ras_bottom = e.ptr;
+    gen_ras_bottom(&e, cfg);
     assert(e.ptr <= p + STUB_BYTES);
     return (size_t)(e.ptr - p);
 }

@@ -17,9 +17,12 @@
  *
  * Return prediction: call_tb/call_ptr push the guest return address and `call` the callee; ret_ptr
  * compares it with [rsp+8] and `ret`s, or falls back to the jump cache. The landing pad after the
- * call drops the 8 bytes and jumps to slot (call's slot + 1). Running past either end of the RAS is
- * harmless: at the bottom lies an entry that never matches; at the top is a guard page, on which a
- * fault is answered by setting rsp to the bottom (exec does that) and going on.
+ * call drops the 8 bytes and jumps to slot (call's slot + 1). A return that does not match (after a
+ * longjmp, say) is looked for in the BACKEND_RAS_SEARCH entries below, so that the stack gets in step
+ * again, before the jump cache is asked. Running past either end of the RAS is harmless: the bottom
+ * and the BACKEND_RAS_SLACK bytes above it hold return address 1, which only a return to 1 matches,
+ * and the bottom entry's landing pad is the stub that answers that one; at the top is a guard page,
+ * on which a fault is answered by setting rsp to the bottom (exec does that) and going on.
  *
  * Not thread-safe per BackendContext; one context per translating thread or under tb_lock.
  */
@@ -33,6 +36,7 @@
 #include "ir/ir.h"
 
 enum { BACKEND_MAX_PIN_INT = 11, BACKEND_MAX_PIN_FP = 12 };
+enum { BACKEND_RAS_SEARCH = 16, BACKEND_RAS_SLACK = 16 * (BACKEND_RAS_SEARCH + 1) };
 #define BACKEND_EXIT_REQUESTED UINT32_MAX
 
 /* Host CPU features, from CPUID; each can be masked off for tests (env RIVET_HOST_FEATURES=-avx512,
@@ -73,7 +77,7 @@ typedef struct BackendLayout {
 } BackendLayout;
 
 /* Per-CPU jump cache, probed inline: index = (pc >> 1) & mask. An empty entry has a
- * pc that none jumps to: 0 (in entry 0, where 0 itself would be found: 1). */
+ * pc that belongs to another index, and so does an odd one: 0, in entry 0: 2. */
 typedef struct JumpCacheEntry {
     uint64_t pc;
     uint64_t code;              /* host address */
@@ -111,6 +115,8 @@ typedef struct BackendConfig {
     /* Common stubs, set by backend_gen_stubs(): addresses in the code buffer */
     const uint8_t *enter;       /* BackendExit enter(env, host code) */
     const uint8_t *leave;       /* rax = TB header | 0, edx = slot or reason code; env->pc stored */
+    const uint8_t *ret_miss;    /* rax = target of a ret_ptr that was not predicted */
+    const uint8_t *ras_bottom;  /* landing pad of the RAS's bottom entry */
     const uint8_t *call_helper; /* eax = helper number, arguments in helper_args; result rax */
 } BackendConfig;
 

@@ -294,27 +294,17 @@ void lower_call_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     emit_landing_pad(be, op, op->k[0], op->k[1]);
 }
 
-/* The prediction did not hold: as goto_ptr, all in the stub. */
+/* The prediction did not hold. */
 static void cold_ret(BackendContext *be, ColdStub *s)
 {
-    Emit *e = &be->e;
-    int target = s->r[0], tmp = s->r[1];
-    emit_poll_test(be);
-    uint8_t *poll = emit_jcc8(e, POLL_HIT);
-    emit_probe(be, target, tmp);
-    uint8_t *miss = emit_jcc8(e, X86_NE);
-    emit_through_entry(be, X86_JMP_rm, tmp);
-    emit_here8(e, miss);
-    cold_miss(be, s);
-    emit_here8(e, poll);
-    cold_poll_ptr(be, s);
+    emit_mov_rr(&be->e, 1, RAX, s->r[0]);
+    emit_jmp_to(&be->e, be->cfg.ret_miss);
 }
 
 void lower_ret_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
     int target = in[0].reg;
     ColdStub *s = cold_ptr(be, cold_ret, op, target);
-    s->r[1] = (int8_t)ra_temp(be, IR_INT);
     x86_rm(&be->e, X86_CMP_rm_r, 1, target, RSP, 8);
     cold_jcc(be, X86_NE, s);
     emit_u8(&be->e, 0xc3);

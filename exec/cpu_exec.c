@@ -33,12 +33,26 @@ static pthread_cond_t exclusive_cond = PTHREAD_COND_INITIALIZER;    /* a CPU lef
 static pthread_cond_t resume_cond = PTHREAD_COND_INITIALIZER;       /* exclusive section ended */
 static _Atomic int exclusive_pending;
 
-enum { JUMP_CACHE_EMPTY = 1 };      /* odd: matches no pc */
+
+static JumpCacheEntry *jump_cache_entry(CPUState *cpu, uint64_t pc)
+{
+    return &cpu->jump_cache[(pc >> 1) & ((1 << JUMP_CACHE_BITS) - 1)];
+}
+
+/* An empty entry holds a pc that is looked for elsewhere. All are 0 but the first, so that pages of
+ * the cache are touched only as they are used. */
+static void jump_cache_clear(CPUState *cpu, JumpCacheEntry *e)
+{
+    __atomic_store_n(&e->pc, e == cpu->jump_cache ? 2 : 0, __ATOMIC_SEQ_CST);
+}
 
 static void reset_return_stack(CPUState *cpu)
 {
     uint64_t *bottom = (uint64_t *)cpu_ras_bottom(cpu);
-    bottom[0] = bottom[1] = 1;      /* odd: no return address matches */
+    for (unsigned i = 0; i < (16 + BACKEND_RAS_SLACK) / 8; i++) {
+        bottom[i] = 1;
+    }
+    bottom[0] = (uint64_t)backend_config.ras_bottom;
     cpu->ras_sp = (uint64_t)bottom;
 }
 
@@ -53,8 +67,6 @@ void cpu_foreach(void (*fn)(CPUState *cpu, void *opaque), void *opaque)
     pthread_mutex_unlock(&cpu_list_lock);
 }
 
-/* An empty jump cache is all zero bits, so that pages of it are touched only as they are used; entry
- * 0, which pc 0 would hit, holds an odd pc instead. */
 CPUState *cpu_create(void)
 {
     CPUState *cpu = mmap(NULL, sizeof(CPUState), PROT_READ | PROT_WRITE,
@@ -74,7 +86,7 @@ CPUState *cpu_create(void)
     }
     cpu->flags_seen = cpu_tb_flags(&cpu->env);
     reset_return_stack(cpu);
-    cpu->jump_cache[0].pc = JUMP_CACHE_EMPTY;
+    jump_cache_clear(cpu, cpu->jump_cache);
     pthread_mutex_lock(&cpu_list_lock);
     cpu->next = cpu_list;
     cpu_list = cpu;
@@ -116,23 +128,19 @@ void cpu_destroy(CPUState *cpu)
 void cpu_reset_prediction(CPUState *cpu)
 {
     memset(cpu->jump_cache, 0, sizeof(cpu->jump_cache));
-    cpu->jump_cache[0].pc = JUMP_CACHE_EMPTY;
+    jump_cache_clear(cpu, cpu->jump_cache);
     reset_return_stack(cpu);
 }
 
-static JumpCacheEntry *jump_cache_entry(CPUState *cpu, uint64_t pc)
-{
-    return &cpu->jump_cache[(pc >> 1) & ((1 << JUMP_CACHE_BITS) - 1)];
-}
 
 static void jump_cache_add(CPUState *cpu, const TranslationBlock *tb)
 {
     JumpCacheEntry *e = jump_cache_entry(cpu, tb->pc);
-    __atomic_store_n(&e->pc, JUMP_CACHE_EMPTY, __ATOMIC_RELAXED);
+    jump_cache_clear(cpu, e);
     __atomic_store_n(&e->code, (uint64_t)tb->code, __ATOMIC_RELAXED);
     __atomic_store_n(&e->pc, tb->pc, __ATOMIC_SEQ_CST);
     if (atomic_load(&tb->invalid)) {    /* dropped meanwhile: its dropper may have missed us */
-        __atomic_store_n(&e->pc, JUMP_CACHE_EMPTY, __ATOMIC_SEQ_CST);
+        jump_cache_clear(cpu, e);
     }
 }
 
@@ -141,7 +149,7 @@ static void jump_cache_drop_one(CPUState *cpu, void *opaque)
     const TranslationBlock *tb = opaque;
     JumpCacheEntry *e = jump_cache_entry(cpu, tb->pc);
     if (__atomic_load_n(&e->pc, __ATOMIC_SEQ_CST) == tb->pc) {
-        __atomic_store_n(&e->pc, JUMP_CACHE_EMPTY, __ATOMIC_SEQ_CST);
+        jump_cache_clear(cpu, e);
     }
 }
 

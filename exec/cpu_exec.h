@@ -61,10 +61,10 @@ static inline CPUState *env_cpu(CPURISCVState *env)
     return (CPUState *)env;
 }
 
-/* Where an empty return-prediction stack starts: an entry that never matches lies above. */
+/* Where an empty return-prediction stack starts: see codegen.h for what lies there and above. */
 static inline uint64_t cpu_ras_bottom(const CPUState *cpu)
 {
-    return (uint64_t)(cpu->ras + RAS_GUARD + RAS_BYTES - 32);
+    return (uint64_t)(cpu->ras + RAS_GUARD + RAS_BYTES - 32 - BACKEND_RAS_SLACK);
 }
 
 /* Options of the engine, set by main before exec_init(), then constant. */

@@ -110,7 +110,7 @@ void env_reset(void)
         env.jump_cache[i].pc = ~(uint64_t)0;
     }
     memset(ras, 0xff, sizeof(ras));
-    env.ras_sp = (uintptr_t)(ras + RAS_SIZE - 64);
+    env.ras_sp = (uintptr_t)(ras + RAS_SIZE - 64 - BACKEND_RAS_SLACK);
     env.fp_status = 0x1f80;
 }
 

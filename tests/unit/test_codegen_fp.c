@@ -255,7 +255,7 @@ static void machine_init(void)
     backend_init_consts(&env.consts);
     char *ras = mmap(NULL, RAS_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ck_assert_ptr_ne(ras, MAP_FAILED);
-    env.ras_sp = (uint64_t)(uintptr_t)ras + RAS_SIZE - 64;
+    env.ras_sp = (uint64_t)(uintptr_t)ras + RAS_SIZE - 64 - BACKEND_RAS_SLACK;
 }
 
 /* ---- making a TB ---- */

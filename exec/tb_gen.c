@@ -54,6 +54,7 @@ typedef struct FetchWindow {
     unsigned avail;
     bool ended;                 /* nothing beyond avail can be fetched */
     CPUFault fault;             /* then: why */
+    DisasContextBase *dc;       /* whose window this is */
     uint8_t bytes[TB_MAX_BYTES + 64];
 } FetchWindow;
 
@@ -73,6 +74,7 @@ static unsigned window_fetch(void *opaque, uint64_t pc, void *buf, unsigned len)
         unsigned got = want ? guest_fetch(w->pc + w->avail, w->bytes + w->avail, want, &w->fault) : 0;
         w->avail += got;
         w->ended = got < want || !want;
+        w->dc->window_size = w->avail;
     }
     if (off >= w->avail) {
         return 0;
@@ -87,7 +89,8 @@ static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t fl
     w->pc = pc;
     w->avail = 0;
     w->ended = false;
-    memset(dc, 0, sizeof(*dc));
+    w->dc = &dc->base;
+    memset(dc, 0, offsetof(DisasContext, const_val));
     dc->base.ir = gen_ir;
     dc->base.pc_first = dc->base.pc_next = pc;
     dc->base.tb_flags = flags;
@@ -95,6 +98,7 @@ static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t fl
     dc->base.max_insns = cflags & CF_COUNT_MASK ? cflags & CF_COUNT_MASK : TB_MAX_INSNS;
     dc->base.fetch = window_fetch;
     dc->base.fetch_opaque = w;
+    dc->base.window = w->bytes;
     dc->g = &gen_globals;
     dc->exts = exec_options.exts;
     dc->ecall_is_fast = exec_options.ecall_is_fast;
@@ -144,6 +148,16 @@ static uint64_t now_ns(void)
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* With -stats: the time since *t goes to the counter, *t becomes now. */
+static void lap(StatId id, uint64_t *t)
+{
+    if (__builtin_expect(stats_enabled, 0)) {
+        uint64_t now = now_ns();
+        stat_add(id, now - *t);
+        *t = now;
+    }
 }
 
 /* IR of the code at pc, optimized, for the interpreter. tb_lock is held until the next call ends. */
@@ -214,8 +228,9 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
     if (tb) {
         goto out;                   /* another thread was quicker */
     }
-    uint64_t t0 = stats_enabled ? now_ns() : 0;
+    uint64_t t0 = stats_enabled ? now_ns() : 0, t1 = t0;
     translate(&dc, &window, pc, flags, cflags);
+    lap(STAT_frontend_ns, &t1);
     uint32_t size = (uint32_t)(dc.base.pc_next - pc);
     if (!size || window.avail < size) {
         cpu->fault = window.fault;  /* the first insn cannot be fetched (whole) */
@@ -236,6 +251,7 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
     }
     uint32_t built = gen_ir->nops;
     optimize(cflags);
+    lap(STAT_optimize_ns, &t1);
     if (log && log_enabled(LOG_OP_OPT)) {
         dump_ir("op_opt", pc);
     }
@@ -252,6 +268,7 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
         *full = true;
         goto out;
     }
+    lap(STAT_backend_ns, &t1);
     code_buffer.code = code + res.size;
     finish_tb(t, &dc.base, &window, &res);
     tb_insert(t);
@@ -270,7 +287,7 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
     stat_add(STAT_host_bytes, res.size);
     stat_add(STAT_ir_ops_built, built);
     stat_add(STAT_ir_ops_left, gen_ir->nops);
-    stat_add(STAT_translate_ns, stats_enabled ? now_ns() - t0 : 0);
+    lap(STAT_translate_ns, &t0);
 out:
     pthread_mutex_unlock(&tb_lock);
     return tb;

@@ -127,7 +127,8 @@ void trans_exit(DisasContext *dc, CPUException reason, uint64_t pc)
 /* Read and decode the insn at pc. Returns its length if all of it could be read, else 0; then
  * *wanted is the length of what could not, or 0 when not even that was to be seen. An insn that is
  * there but means nothing has id RV_ILLEGAL. */
-static unsigned fetch_insn(DisasContext *dc, uint64_t pc, DecodedInsn *d, unsigned *wanted)
+static __attribute__((noinline)) unsigned fetch_by_call(DisasContext *dc, uint64_t pc,
+                                                        uint32_t *word, unsigned *wanted)
 {
     uint8_t b[4] = { 0 };
     unsigned len = 2;
@@ -141,7 +142,25 @@ static unsigned fetch_insn(DisasContext *dc, uint64_t pc, DecodedInsn *d, unsign
             return 0;
         }
     }
-    rv_decode(b[0] | b[1] << 8 | b[2] << 16 | (uint32_t)b[3] << 24, dc->exts, d);
+    *word = b[0] | b[1] << 8 | b[2] << 16 | (uint32_t)b[3] << 24;
+    return len;
+}
+
+static unsigned fetch_insn(DisasContext *dc, uint64_t pc, DecodedInsn *d, unsigned *wanted)
+{
+    uint64_t off = pc - dc->base.pc_first;
+    uint32_t word;
+    unsigned len;
+    if (off + sizeof(word) <= dc->base.window_size) {
+        memcpy(&word, dc->base.window + off, sizeof(word));
+        len = (word & 3) == 3 ? 4 : 2;
+    } else {
+        len = fetch_by_call(dc, pc, &word, wanted);
+        if (!len) {
+            return 0;
+        }
+    }
+    rv_decode(word, dc->exts, d);
     return len;
 }
 

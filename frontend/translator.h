@@ -32,6 +32,10 @@ typedef struct DisasContextBase {
      * presence), 0 when not even the first: set by the caller. */
     unsigned (*fetch)(void *opaque, uint64_t pc, void *buf, unsigned len);
     void *fetch_opaque;
+    /* What fetch would give for pc_first on, without asking: window_size bytes (may be 0, may grow
+     * while the TB is translated). */
+    const uint8_t *window;
+    unsigned window_size;
 } DisasContextBase;
 
 enum {

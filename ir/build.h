@@ -12,20 +12,29 @@
 
 #include "ir/ir.h"
 
+/* ir_op_new() has cleared the op: only what may differ from 0 is stored, which the compiler knows
+ * where the arguments are literals. */
+#define IRB_PUT(field, v) \
+    do { \
+        if (!__builtin_constant_p((v) == 0) || (v) != 0) { \
+            (field) = (v); \
+        } \
+    } while (0)
+
 static inline IrOp *ir_build(IrContext *ir, IrOpcode opc, IrType t, IrTemp *out, unsigned nin,
                              IrTemp *a, IrTemp *b, IrTemp *c, IrTemp *d, uint64_t k0, uint64_t k1,
                              uint64_t k2)
 {
     IrOp *op = ir_op_new(ir, opc, t);
-    op->out = out;
-    op->nin = (uint8_t)nin;
-    op->in[0] = a;
-    op->in[1] = b;
-    op->in[2] = c;
-    op->in[3] = d;
-    op->k[0] = k0;
-    op->k[1] = k1;
-    op->k[2] = k2;
+    IRB_PUT(op->out, out);
+    IRB_PUT(op->nin, (uint8_t)nin);
+    IRB_PUT(op->in[0], a);
+    IRB_PUT(op->in[1], b);
+    IRB_PUT(op->in[2], c);
+    IRB_PUT(op->in[3], d);
+    IRB_PUT(op->k[0], k0);
+    IRB_PUT(op->k[1], k1);
+    IRB_PUT(op->k[2], k2);
     return op;
 }
 

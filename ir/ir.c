@@ -16,7 +16,7 @@ enum { ARENA_BLOCK = 64 * 1024, CONST_BUCKETS = 256 };
 
 typedef struct IrArenaBlock {
     struct IrArenaBlock *next;
-    size_t used, size;
+    size_t size;
     _Alignas(16) uint8_t data[];
 } IrArenaBlock;
 
@@ -39,16 +39,23 @@ static IrArenaBlock *arena_block_new(size_t size)
 {
     IrArenaBlock *b = g_malloc(sizeof(*b) + size);
     b->next = NULL;
-    b->used = 0;
     b->size = size;
     return b;
+}
+
+static void arena_use(IrContext *ir, IrArenaBlock *b)
+{
+    ir->arena = b;
+    ir->arena_at = b->data;
+    ir->arena_end = b->data + b->size;
 }
 
 IrContext *ir_new(void)
 {
     IrContext *ir = g_new0(IrContext, 1);
     ir->head.prev = ir->head.next = &ir->head;
-    ir->arena = ir->arena_first = arena_block_new(ARENA_BLOCK);
+    ir->arena_first = arena_block_new(ARENA_BLOCK);
+    arena_use(ir, ir->arena_first);
     ir->ntemps_cap = 1024;
     ir->temps = g_new(IrTemp *, ir->ntemps_cap);
     ir->nlabels_cap = 16;
@@ -83,13 +90,12 @@ void ir_reset(IrContext *ir)
     ir->nops = 0;
     ir->nslots = 0;
     ir->cursor = NULL;
-    ir->arena = ir->arena_first;
-    ir->arena->used = 0;
+    arena_use(ir, ir->arena_first);
     memset(ir->const_hash, 0, CONST_BUCKETS * sizeof(ir->const_hash[0]));
 }
 
 /* The current block is full: take the next one that has room, or a new one. */
-static void arena_advance(IrContext *ir, size_t size)
+static G_GNUC_NO_INLINE void *arena_advance(IrContext *ir, size_t size)
 {
     IrArenaBlock *b = ir->arena;
     if (!b->next || b->next->size < size) {
@@ -97,20 +103,19 @@ static void arena_advance(IrContext *ir, size_t size)
         n->next = b->next;
         b->next = n;
     }
-    ir->arena = b->next;
-    ir->arena->used = 0;
+    arena_use(ir, b->next);
+    ir->arena_at += size;
+    return b->next->data;
 }
 
 static inline void *arena_take(IrContext *ir, size_t size)
 {
     size = (size + 15) & ~(size_t)15;
-    IrArenaBlock *b = ir->arena;
-    if (G_UNLIKELY(b->size - b->used < size)) {
-        arena_advance(ir, size);
-        b = ir->arena;
+    uint8_t *p = ir->arena_at;
+    if (G_UNLIKELY((size_t)(ir->arena_end - p) < size)) {
+        return arena_advance(ir, size);
     }
-    void *p = b->data + b->used;
-    b->used += size;
+    ir->arena_at = p + size;
     return p;
 }
 
@@ -193,17 +198,23 @@ IrLabel *ir_label_new(IrContext *ir)
     return l;
 }
 
-IrOp *ir_op_alloc(IrContext *ir, IrOpcode opc, IrType t)
+static inline IrOp *op_alloc(IrContext *ir, IrOpcode opc, IrType t)
 {
     IrOp *op = arena_take(ir, sizeof(*op));
     /* Field by field: compilers clear a struct of this size with a slow string instruction. */
-    op->prev = op->next = NULL;
     op->opcode = (uint8_t)opc;
     op->type = (uint8_t)t;
     op->nin = op->dead = op->sync = 0;
     op->out = NULL;
     op->in[0] = op->in[1] = op->in[2] = op->in[3] = NULL;
     op->k[0] = op->k[1] = op->k[2] = 0;
+    return op;
+}
+
+IrOp *ir_op_alloc(IrContext *ir, IrOpcode opc, IrType t)
+{
+    IrOp *op = op_alloc(ir, opc, t);
+    op->prev = op->next = NULL;
     return op;
 }
 
@@ -218,8 +229,12 @@ void ir_op_insert_before(IrContext *ir, IrOp *at, IrOp *op)
 
 IrOp *ir_op_new(IrContext *ir, IrOpcode opc, IrType t)
 {
-    IrOp *op = ir_op_alloc(ir, opc, t);
-    ir_op_insert_before(ir, ir->cursor ? ir->cursor : &ir->head, op);
+    IrOp *op = op_alloc(ir, opc, t), *at = ir->cursor ? ir->cursor : &ir->head;
+    op->prev = at->prev;
+    op->next = at;
+    at->prev->next = op;
+    at->prev = op;
+    ir->nops++;
     return op;
 }
 

@@ -81,6 +81,7 @@ typedef struct IrContext {
     uint32_t nlabels, nlabels_cap;
     uint32_t nops;
     uint32_t nslots;            /* jump slots used: 0 .. nslots-1 */
+    uint8_t *arena_at, *arena_end;      /* free part of the current block */
     struct IrArenaBlock *arena, *arena_first;
     IrTemp **const_hash;        /* interning table, 256 buckets chained by pass-independent links */
     void *cursor;               /* ops are inserted before this op (NULL: at the end) */

@@ -121,6 +121,20 @@ static bool retarget(IrContext *ir, Liveness *lv, IrOp *mov)
     return false;
 }
 
+/* First all deaths, then all lives: the same temp may be in two inputs. */
+static inline void read_inputs(Liveness *lv, IrOp *op, bool wide)
+{
+    for (unsigned i = 0; i < op->nin; i++) {
+        op->dead |= (uint8_t)(!bit_get(lv->live, op->in[i]->index) << i);
+    }
+    for (unsigned i = 0; i < op->nin; i++) {
+        bit_set(lv->live, op->in[i]->index);
+        if (opt_bits_read(op, i) > 32 && (wide || !keeps_low_half(op, i))) {
+            bit_set(lv->wide, op->in[i]->index);
+        }
+    }
+}
+
 void ir_liveness(IrContext *ir)
 {
     size_t words = MAX((ir->ntemps + 63) / 64, (uint32_t)GLOBAL_WORDS);
@@ -132,6 +146,10 @@ void ir_liveness(IrContext *ir)
     }
 
     IR_FOREACH_REVERSE_SAFE(ir, op) {
+        if (op->opcode == IR_insn_start) {      /* half of all ops */
+            op->dead = op->sync = 0;
+            continue;
+        }
         unsigned flags = ir_op_info[op->opcode].flags;
         IrTemp *out = op->out;
         bool wide = out && bit_get(lv.wide, out->index);
@@ -177,14 +195,6 @@ void ir_liveness(IrContext *ir)
                 lv.seen[w] = lv.globals[w];
             }
         }
-        for (unsigned i = 0; i < op->nin; i++) {
-            op->dead |= (uint8_t)(!bit_get(lv.live, op->in[i]->index) << i);
-        }
-        for (unsigned i = 0; i < op->nin; i++) {
-            bit_set(lv.live, op->in[i]->index);
-            if (opt_bits_read(op, i) > 32 && (wide || !keeps_low_half(op, i))) {
-                bit_set(lv.wide, op->in[i]->index);
-            }
-        }
+        read_inputs(&lv, op, wide);
     }
 }

@@ -176,12 +176,27 @@ void lower_brcond_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     }
 }
 
-static void emit_push_return(BackendContext *be, uint64_t pc, int tmp)
+/* The register that the op just before put value in, as a call does with its return address. */
+static int register_with(const BackendContext *be, const IrOp *op, uint64_t value)
 {
-    if (fits_s32((int64_t)pc)) {
+    const IrOp *p = op->prev;
+    while (p != &be->ir->head && p->opcode == IR_insn_start) {
+        p = p->prev;
+    }
+    return p != &be->ir->head && p->opcode == IR_mov && p->in[0]->kind == IR_CONST &&
+           p->in[0]->value == value ? p->out->reg : NOREG;
+}
+
+static void emit_push_return(BackendContext *be, const IrOp *op, uint64_t pc)
+{
+    int r = register_with(be, op, pc);
+    if (r >= 0) {
+        emit_push_r(&be->e, r);
+    } else if (fits_s32((int64_t)pc)) {
         emit_u8(&be->e, 0x68);
         emit_u32(&be->e, (uint32_t)pc);
     } else {
+        int tmp = ra_temp(be, IR_INT);
         emit_mov_ri(&be->e, tmp, pc);
         emit_push_r(&be->e, tmp);
     }
@@ -198,7 +213,7 @@ void lower_call_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     Emit *e = &be->e;
     uint64_t slot = op->k[0], pc = op->k[1], ret = op->k[2];
     uint8_t *poll = emit_backward_poll(be, pc);
-    emit_push_return(be, ret, RAX);
+    emit_push_return(be, op, ret);
     emit_nops(e, line_pad(e->ptr + 1));
     emit_u8(e, 0xe8);
     emit_u32(e, 0);
@@ -285,7 +300,7 @@ void lower_call_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     int target = in[0].reg, tmp = ra_temp(be, IR_INT);
     emit_poll_test(be);
     cold_jcc(be, POLL_HIT, cold_ptr(be, cold_poll_ptr, op, target));
-    emit_push_return(be, op->k[1], tmp);
+    emit_push_return(be, op, op->k[1]);
     emit_probe(be, target, tmp);
     ColdStub *miss = cold_ptr(be, cold_miss, op, target);
     cold_jcc(be, X86_NE, miss);

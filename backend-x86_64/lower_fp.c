@@ -232,19 +232,70 @@ static bool never_signalling(const BackendContext *be, const IrOp *op)
     return false;
 }
 
+static int32_t canonical_nan(const BackendContext *be, const IrOp *op)
+{
+    return (is_f64(op) ? FP_CONST(be, nan64) : FP_CONST(be, nan32)).disp;
+}
+
 static void cold_fcanon(BackendContext *be, ColdStub *s)
 {
     if (s->k[0]) {
         x86_rm(&be->e, X86_LDMXCSR, 0, 0, RBP, fp_scratch(be));
     }
-    emit_load(&be->e, s->out, (is_f64(s->op) ? FP_CONST(be, nan64) : FP_CONST(be, nan32)).disp);
+    emit_load(&be->e, s->out, canonical_nan(be, s->op));
     cold_return(be, s);
+}
+
+/* One of out, r[0] is a NaN, or both are. */
+static void cold_fcanon_pair(BackendContext *be, ColdStub *s)
+{
+    const int r[2] = { s->out, s->r[0] };
+    for (unsigned i = 0; i < 2; i++) {
+        fp_comi(be, by_type(s->op, X86_UCOMISS, X86_UCOMISD), r[i], opnd_reg(r[i]));
+        uint8_t *number = emit_jcc8(&be->e, X86_NP);
+        emit_load(&be->e, r[i], canonical_nan(be, s->op));
+        emit_here8(&be->e, number);
+    }
+    cold_return(be, s);
+}
+
+/* An fcanon that leaves its value in the register where it is, and so can be checked in one go with
+ * another. */
+static bool can_pair(const BackendContext *be, const IrOp *op, IrType t)
+{
+    return op->opcode == IR_fcanon && op->type == t && op->in[0] == op->out &&
+           op->out->kind == IR_GLOBAL && op->out->reg > XMM3 && never_signalling(be, op);
+}
+
+/* Side by side, the first of a pair does the work of both: how many such come before op? */
+static unsigned run_before(const BackendContext *be, const IrOp *op)
+{
+    unsigned n = 0;
+    for (const IrOp *p = op->prev; can_pair(be, p, (IrType)op->type); p = p->prev) {
+        n++;
+    }
+    return n;
 }
 
 void lower_fcanon(BackendContext *be, const IrOp *op, const Opnd *in, int out)
 {
     _Static_assert(IR_fcanon > IR_fmax && IR_fmax > IR_fmadd && IR_fmadd > IR_fadd &&
                    IR_funbox > IR_fcanon, "never_signalling() goes by a range of ops");
+    IrType t = (IrType)op->type;
+    if (can_pair(be, op, t)) {
+        if (run_before(be, op) % 2 == 1) {
+            return;
+        }
+        if (can_pair(be, op->next, t)) {
+            ColdStub *s = cold_new(be, cold_fcanon_pair, op, in, out);
+            s->r[0] = op->next->out->reg;
+            s->harmless = true;
+            fp_comi(be, by_type(op, X86_UCOMISS, X86_UCOMISD), out, opnd_reg(s->r[0]));
+            cold_jcc(be, X86_P, s);
+            cold_back(be, s);
+            return;
+        }
+    }
     ColdStub *s = cold_new(be, cold_fcanon, op, in, out);
     s->k[0] = !never_signalling(be, op);
     emit_movx(&be->e, out, in[0].reg);

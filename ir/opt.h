@@ -48,6 +48,7 @@ typedef struct Opt {
     uint32_t serial;            /* of the current op */
     uint16_t *label_refs;       /* jumps to each label */
     bool slots_changed;         /* a jump slot may have gone */
+    bool has_fcanon;            /* opt_defer_canon() may find work */
     /* merge_in_place(): the op just before, if it reads its own output; what was known of that
      * output before it; a name for the value between it and the current op */
     IrOp *last;
@@ -141,5 +142,8 @@ IrTemp *opt_bits_narrow(Opt *o, IrTemp *t, unsigned n);
 /* opt_fp.c: one simplification of an fp op; what is known of an op's result (OPT_FP_*). */
 bool opt_fp_fold(Opt *o, IrOp *op);
 unsigned opt_fp_result(Opt *o, const IrOp *op);
+
+/* opt_canon.c: move fcanon ops down to where their NaN can be seen. Works on the final ops. */
+void opt_defer_canon(IrContext *ir);
 
 #endif

@@ -305,6 +305,7 @@ static void process(Opt *o, IrOp *op)
     if (op->opcode == IR_insn_start) {
         return;
     }
+    o->has_fcanon |= op->opcode == IR_fcanon;
     if (op->opcode == IR_set_label) {
         if (o->label_refs[op->k[0]] == 0) {
             remove_op(o, op);
@@ -383,6 +384,9 @@ void ir_optimize(IrContext *ir)
     }
     if (o.slots_changed) {
         renumber_slots(ir);
+    }
+    if (o.has_fcanon) {
+        opt_defer_canon(ir);
     }
     if (RIVET_SLOW_CHECKS) {
         ir_verify(ir);

@@ -686,6 +686,29 @@ static void fault_prefix(void)
     }
 }
 
+/* Runs of fcanon side by side, of pinned registers and others, are checked in pairs. */
+START_TEST(test_canon_runs)
+{
+    set_features((unsigned)_i);
+    BackendContext *be = backend_new(&cfg);
+    for (unsigned i = 0; i < 60 * scale(); i++) {
+        IrType t = i & 1 ? IR_F32 : IR_F64;
+        unsigned first = 7 + below(3), n = 1 + below(5);    /* f7 lies in env, f8 on are pinned */
+        tb_begin();
+        for (unsigned j = 0; j < n; j++) {
+            IrTemp *in[3] = { fpr[first + below(n)], fpr[first + below(n)] };
+            ir_build(ir, IR_fadd + below(4), t, fpr[first + j], 2, in[0], in[1], NULL, NULL, 0, 0, 0);
+        }
+        for (unsigned j = 0; j < n; j++) {
+            ir_gen_fcanon(ir, t, fpr[first + j], fpr[first + j]);
+        }
+        tb_compile(be);
+        run_values(t == IR_F32 ? VALUE_F32 : VALUE_F64, 40);
+    }
+    backend_free(be);
+}
+END_TEST
+
 START_TEST(test_fault_sync)
 {
     set_features(0);
@@ -750,6 +773,7 @@ int main(void)
     tcase_add_test(tc, test_fault_sync);
     tcase_add_loop_test(tc, test_ops, 0, G_N_ELEMENTS(op_cases));
     tcase_add_loop_test(tc, test_mix, 0, 2);
+    tcase_add_loop_test(tc, test_canon_runs, 0, G_N_ELEMENTS(feature_sets));
     suite_add_tcase(suite, tc);
     SRunner *sr = srunner_create(suite);
     srunner_run_all(sr, CK_ENV);

@@ -19,7 +19,7 @@ pthread_mutex_t tb_lock = PTHREAD_MUTEX_INITIALIZER;
  * been moved leads to TBs moved before it only.
  */
 typedef struct TbHash {
-    unsigned shift;             /* 64 - log2 of the number of buckets */
+    unsigned bits;              /* log2 of the number of buckets */
     struct TbHash *older;
     _Atomic CodeRef bucket[];
 } TbHash;
@@ -38,14 +38,17 @@ static TbHash *tb_hash_new(unsigned bits, TbHash *older)
     if (!h) {
         abort();
     }
-    h->shift = 64 - bits;
+    h->bits = bits;
     h->older = older;
     return h;
 }
 
+/* Neighbouring code has neighbouring buckets: a jump's aim is mostly near, and its bucket in the
+ * cache. Each stretch of code that covers the table once starts at a place of its own. */
 static _Atomic CodeRef *tb_bucket(TbHash *h, uint64_t pc, uint32_t flags)
 {
-    return &h->bucket[((pc ^ (uint64_t)flags << 48) * 0x9e3779b97f4a7c15u) >> h->shift];
+    uint64_t n = pc >> 2, stretch = (n >> h->bits) + flags;
+    return &h->bucket[(n + stretch * 0x9e3779b1u) & (((uint64_t)1 << h->bits) - 1)];
 }
 
 static TranslationBlock *tb_at(CodeRef ref)
@@ -82,7 +85,7 @@ static void hash_insert(TbHash *h, TranslationBlock *tb)
 static void hash_grow(void)
 {
     TbHash *old = atomic_load_explicit(&tb_hash, memory_order_relaxed);
-    TbHash *h = tb_hash_new(64 - old->shift + 2, old);
+    TbHash *h = tb_hash_new(old->bits + 2, old);
     for (size_t i = 0; i < tb_count; i++) {
         TranslationBlock *tb = tb_at(tb_order[i]);
         if (!atomic_load_explicit(&tb->invalid, memory_order_relaxed)) {
@@ -105,7 +108,7 @@ void tb_insert(TranslationBlock *tb)
     tb_pages_add(tb);
     TbHash *h = atomic_load_explicit(&tb_hash, memory_order_relaxed);
     hash_insert(h, tb);
-    if (tb_count >> (64 - h->shift)) {      /* as many TBs as buckets */
+    if (tb_count >> h->bits) {      /* as many TBs as buckets */
         hash_grow();
     }
 }
@@ -162,7 +165,7 @@ void tb_cache_reset(void)
         h->older = older->older;
         free(older);
     }
-    memset((void *)h->bucket, 0, sizeof(h->bucket[0]) << (64 - h->shift));
+    memset((void *)h->bucket, 0, sizeof(h->bucket[0]) << h->bits);
     tb_count = 0;
     tb_pages_reset();
 }

@@ -251,8 +251,8 @@ static Opnd resolve_input(BackendContext *be, const IrOp *op, const LowerRow *ro
     unsigned kind = row->in[i];
     if (t->kind == IR_CONST && (kind & IN_BIT_I)) {
         int64_t v = is_narrow(op, i) ? (int32_t)t->value : (int64_t)t->value;
-        if (fits_s32(v)) {
-            return opnd_imm(v);
+        if (fits_s32(v) || (op->opcode == IR_mov && t->reg < 0)) {
+            return opnd_imm(v);         /* a mov takes any, straight to where it shall be */
         }
     }
     if (t->reg >= 0) {

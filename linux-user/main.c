@@ -38,9 +38,14 @@ typedef struct Program {
     char **argv;
 } Program;
 
+/* One line, whatever a file or its name has in it. */
 static _Noreturn void die(const char *text)
 {
-    fprintf(stderr, "rivet: %s\n", text);
+    char *line = g_strdup_printf("rivet: %s", text);
+    for (char *p = line; *p; p++) {
+        *p = g_ascii_iscntrl(*p) ? '?' : *p;
+    }
+    fprintf(stderr, "%s\n", line);
     exit(1);
 }
 

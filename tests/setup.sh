@@ -1,7 +1,7 @@
 # tests/setup.sh: sourced by the scripts that a fresh machine runs first. From the top of the tree.
-BUILD_PACKAGES="gcc cmake ninja-build pkg-config libglib2.0-dev libpcre2-dev libelf-dev zlib1g-dev libcapstone-dev check"
+BUILD_PACKAGES="gcc cmake ninja-build pkg-config libglib2.0-dev libpcre2-dev libelf-dev zlib1g-dev libcapstone-dev check libsubunit-dev"
 CROSS_PACKAGES="gcc-riscv64-linux-gnu libc6-dev-riscv64-cross"
-TEST_PACKAGES="g++-riscv64-linux-gnu qemu-user"
+TEST_PACKAGES="qemu-user"
 
 # Install the named Debian packages that are not there yet.
 setup_packages() {

@@ -553,11 +553,11 @@ void signal_init_thread(Task *task)
     task->host_altstack = stack;
 }
 
-/* All signals are blocked from here to the end of the thread; one that was recorded for the process
- * goes back to it. */
+/* All signals are blocked from here to the end of the thread, but for those by which guest_read()
+ * learns of a fault; one that was recorded for the process goes back to it. */
 void signal_fini_thread(Task *task)
 {
-    signal_block_host();
+    host_mask_block();
     if (task->pending_sig && task->pending_info.si_code != SI_TKILL) {
         pid_t pid = (pid_t)host_syscall(SYS_getpid);
         if (host_syscall(SYS_rt_sigqueueinfo, pid, task->pending_sig, &task->pending_info) < 0) {

@@ -385,6 +385,28 @@ static void latency(void)
     printf("tight loops interrupted, too late %d\n", slow);
 }
 
+/* A thread ends with a broken robust list and a word to clear that is not mapped. */
+static void *bad_end(void *p)
+{
+    static struct { void *next; long offset; void *pending; } bad = { NULL, 8, (void *)16 };
+    syscall(SYS_set_robust_list, &bad, sizeof(bad));
+    if (p) {
+        syscall(SYS_set_tid_address, 4096);
+    }
+    syscall(SYS_exit, 0);
+    return NULL;
+}
+
+static void bad_ends(void)
+{
+    pthread_t t;
+    pthread_create(&t, NULL, bad_end, NULL);
+    pthread_join(t, NULL);
+    pthread_create(&t, NULL, bad_end, "x");
+    usleep(100000);
+    puts("bad ends of threads");
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -401,5 +423,6 @@ int main(void)
     printf("fork in a thread: %ld\n", (long)r);
     thread_signals();
     latency();
+    bad_ends();
     return 0;
 }

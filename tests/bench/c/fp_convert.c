@@ -14,7 +14,7 @@ int main(int argc, char **argv)
         if (x < lo) lo = x;
         if (x > hi) hi = x;
         f += (float)x * 1e-6f;
-        s += x > f;
+        s += x > lo;
     }
     printf("%ld %.3f %.3f %d\n", s, lo, hi, f == f);
 }

@@ -18,6 +18,7 @@
 #include <xmmintrin.h>
 
 #include "exec/code_buffer.h"
+#include "exec/cold.h"
 #include "exec/log.h"
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
@@ -78,6 +79,7 @@ CPUState *cpu_create(void)
         exit(1);
     }
     cpu->ras = ras;
+    cpu->host_mxcsr = _mm_getcsr();
     cpu->env.fp_status = FP_STATUS_RESET;
     cpu->env.res_addr = ~(uint64_t)0;
     backend_init_consts(&cpu->consts);
@@ -325,15 +327,14 @@ static void log_entry(const CPUState *cpu, const TranslationBlock *tb)
     log_end(f);
 }
 
-/* The TB at env->pc, translated if need be; NULL: cpu->fault is set. */
-static TranslationBlock *find_tb(CPUState *cpu, uint32_t cflags)
+/* A TB for env->pc; NULL: cpu->fault is set. */
+static TranslationBlock *translate_tb(CPUState *cpu, uint32_t cflags)
 {
     for (;;) {
-        uint64_t pc = cpu->env.pc;
-        uint32_t flags = cpu_tb_flags(&cpu->env);
-        TranslationBlock *tb = tb_lookup(pc, flags, cflags);
         bool full;
-        if (tb || (tb = tb_gen_code(cpu, pc, flags, cflags, &full)) || !full) {
+        TranslationBlock *tb =
+            tb_gen_code(cpu, cpu->env.pc, cpu_tb_flags(&cpu->env), cflags, &full);
+        if (tb || !full) {
             return tb;
         }
         cpu_leave(cpu);
@@ -423,9 +424,23 @@ static CPUException run(CPUState *cpu)
         if (!last && jc->pc == env->pc && !log_mask) {
             code = (const void *)jc->code;
         } else {
-            TranslationBlock *tb = find_tb(cpu, cflags);
+            TranslationBlock *tb = tb_lookup(env->pc, cpu_tb_flags(env), cflags);
             if (!tb) {
-                return EXCP_FAULT;
+                uint64_t start = env->pc;
+                ColdResult cold = cold_run(cpu, cflags);
+                if (cold == COLD_ECALL) {
+                    return EXCP_ECALL;
+                }
+                if (env->pc != start) {
+                    last = NULL;
+                }
+                if (cold == COLD_AGAIN) {
+                    continue;
+                }
+                tb = translate_tb(cpu, cflags);
+                if (!tb) {
+                    return EXCP_FAULT;
+                }
             }
             if (last && last_flushes == code_buffer.flushes) {
                 tb_link(last, last_slot, tb);
@@ -466,6 +481,7 @@ CPUException cpu_exec(CPUState *cpu)
     if (sigsetjmp(cpu->jmp_env, 0)) {
         /* cpu_loop_exit(): env is complete; MXCSR is still the guest's. */
         _mm_setcsr(cpu->host_mxcsr);
+        cpu->emulating = false;
         if (cpu->interp_state) {
             cpu->interp_state = NULL;
             pthread_mutex_unlock(&tb_lock);
@@ -546,5 +562,6 @@ void exec_init(void)
     size_t stubs = backend_gen_stubs(&backend_config, code_buffer.code, 4096);
     code_buffer.code = code_buffer.first = code_buffer.base + ((stubs + 63) & ~(size_t)63);
     tb_cache_init();
+    cold_init();
     tb_gen_init();
 }

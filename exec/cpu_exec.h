@@ -21,6 +21,7 @@ enum {
     RAS_BYTES = 64 * 1024,      /* return-prediction stack: 4,096 calls deep */
     RAS_GUARD = 4096,           /* inaccessible page below it */
     MAX_HELPERS = 96,
+    COLD_PAGES = 32,
 };
 
 /* Memory fault of the guest, in the terms of its kernel. */
@@ -47,6 +48,9 @@ typedef struct CPUState {
     _Atomic uint32_t interrupt; /* cpu_request_exit() was called */
     CPUFault fault;             /* valid after EXCP_FAULT */
     IrInterpState *interp_state;    /* -tier interp: the IR being interpreted, else NULL */
+    bool emulating;             /* in rv_emulate(): env is exact (cold.c) */
+    uint32_t cold_generation;   /* cold_page[] can be executed in this generation of mappings */
+    uint64_t cold_page[COLD_PAGES];     /* by low bits of the page number */
     sigjmp_buf jmp_env;         /* cpu_loop_exit() */
     CPUException exception;     /* pending when jmp_env is taken */
     _Atomic int running;        /* inside cpu_exec(), see cpu_exclusive_begin() */
@@ -77,6 +81,7 @@ typedef struct ExecOptions {
     /* Which system calls need no exit, and how they run (cpu.h, cpu_fast_ecall()); NULL: none. */
     bool (*ecall_is_fast)(uint64_t nr);
     void (*fast_ecall)(CPUState *cpu);
+    unsigned cold;              /* entries of a block before it is translated; 0: translate at once */
     bool interp;                /* -tier interp: run the IR by ir_interp() instead of code */
     uint64_t guest_base;
     size_t code_buffer_size;    /* default 256 MiB of address space */

@@ -9,6 +9,7 @@
 #include <glib.h>
 
 #include "exec/code_buffer.h"
+#include "exec/cold.h"
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
 #include "frontend/translator.h"
@@ -134,6 +135,7 @@ static void drop_if_stale(TranslationBlock *tb, void *opaque)
 
 void tb_invalidate_range(vaddr start, vaddr last)
 {
+    cold_forget_pages();
     pthread_mutex_lock(&tb_lock);
     if (g_hash_table_size(page_tbs)) {
         drop_range(start, last, false);

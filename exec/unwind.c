@@ -114,7 +114,7 @@ bool cpu_handle_host_fault(CPUState *cpu, int sig, int code, uint64_t addr, void
     const uint8_t *host = (const uint8_t *)uc->uc_mcontext.gregs[REG_RIP];
     if (cpu->interp_state) {
         cpu->env.pc = cpu->interp_state->pc;
-    } else {
+    } else if (!cpu->emulating) {
         if (!code_buffer_contains(host)) {
             return false;
         }

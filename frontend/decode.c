@@ -16,12 +16,7 @@
 #include <assert.h>
 #include <string.h>
 
-typedef enum RvFormat {
-#define FORMAT(id, ...) FMT_##id,
-#include "frontend/formats.def"
-#undef FORMAT
-    FMT_COUNT,
-} RvFormat;
+#include "frontend/rows.h"
 
 typedef struct RowText {
     const char *name, *pattern;
@@ -38,36 +33,11 @@ static const RowText row_text[] = {
 #undef RVC
 };
 
-enum {
-    ROW_COUNT = sizeof(row_text) / sizeof(row_text[0]),
-    BUCKET_FP = 256,
-    BUCKET_C = BUCKET_FP + 128,
-    BUCKET_COUNT = BUCKET_C + 32,
-    OP_FP = 0x53,
-    MAX_FILED = 512,            /* rows are filed once per bucket they reach into */
-};
-
-typedef struct Filed {
-    uint32_t mask, match;
-    uint64_t need;              /* extensions, all of them */
-    uint16_t row, id;
-    uint8_t format;
-} Filed;
+_Static_assert(sizeof(row_text) / sizeof(row_text[0]) == ROW_COUNT, "one RvRowId a row");
 
 static RvRow rows[ROW_COUNT];
-static Filed filed[MAX_FILED];
-static uint16_t bucket_start[BUCKET_COUNT + 1];
-
-static unsigned bucket_of(uint32_t w)
-{
-    if ((w & 3) != 3) {
-        return BUCKET_C + (w >> 13 & 7) * 4 + (w & 3);
-    }
-    if ((w & 0x7f) == OP_FP) {
-        return BUCKET_FP + (w >> 25);
-    }
-    return (w >> 2 & 31) * 8 + (w >> 12 & 7);
-}
+Filed rv_filed[MAX_FILED];
+uint16_t rv_bucket_start[BUCKET_COUNT + 1];
 
 /* The buckets a row reaches are *n in sequence, from the one returned on: the bits that choose a
  * bucket are fixed in every row, but for funct3, which may be free. */
@@ -101,7 +71,7 @@ void rv_decode_init(void)
     unsigned by_bits[34] = { 0 };
     uint8_t ext_of[RV_COUNT] = { 0 };
 
-    memset(bucket_start, 0, sizeof(bucket_start));
+    memset(rv_bucket_start, 0, sizeof(rv_bucket_start));
     for (unsigned i = 0; i < ROW_COUNT; i++) {
         const RowText *t = &row_text[i];
         RvRow *r = &rows[i];
@@ -128,19 +98,19 @@ void rv_decode_init(void)
     for (unsigned i = 0; i < ROW_COUNT; i++) {
         unsigned n, b = row_buckets(&rows[i], &n);
         while (n--) {
-            bucket_start[b++ + 1]++;
+            rv_bucket_start[b++ + 1]++;
         }
     }
     for (unsigned b = 0; b < BUCKET_COUNT; b++) {
-        bucket_start[b + 1] = (uint16_t)(bucket_start[b + 1] + bucket_start[b]);
+        rv_bucket_start[b + 1] = (uint16_t)(rv_bucket_start[b + 1] + rv_bucket_start[b]);
     }
-    assert(bucket_start[BUCKET_COUNT] <= MAX_FILED);
-    memcpy(next, bucket_start, sizeof(next));
+    assert(rv_bucket_start[BUCKET_COUNT] <= MAX_FILED);
+    memcpy(next, rv_bucket_start, sizeof(next));
     for (unsigned i = 0; i < ROW_COUNT; i++) {
         const RvRow *r = &rows[order[i]];
         unsigned n, b = row_buckets(r, &n);
         while (n--) {
-            filed[next[b++]++] = (Filed){ r->mask, r->match,
+            rv_filed[next[b++]++] = (Filed){ r->mask, r->match,
                                           1ull << r->ext | 1ull << ext_of[r->id], order[i],
                                           (uint16_t)r->id, r->format };
         }
@@ -150,23 +120,15 @@ void rv_decode_init(void)
 /* Operands by the row's format. Returns false when they are reserved. */
 static bool extract(RvFormat format, uint32_t w, DecodedInsn *d)
 {
-#define X(lo, n) (w >> (lo) & ((1u << (n)) - 1))
-#define SX(lo, n) ((int64_t)(int32_t)(w << (32 - (lo) - (n))) >> (32 - (n)))
     switch (format) {
-#define FORMAT(id, ops, rd_, rs1_, rs2_, imm_, valid_) \
+#define FORMAT(id, ...) \
     case FMT_##id: \
-        d->rd = (uint8_t)(rd_); \
-        d->rs1 = (uint8_t)(rs1_); \
-        d->rs2 = (uint8_t)(rs2_); \
-        d->imm = (int64_t)(imm_); \
-        return valid_;
+        return extract_##id(w, d);
 #include "frontend/formats.def"
 #undef FORMAT
     case FMT_COUNT:
         break;
     }
-#undef X
-#undef SX
     return false;
 }
 
@@ -174,7 +136,7 @@ bool rv_decode(uint32_t word, RvExtSet exts, DecodedInsn *d)
 {
     bool wide = (word & 3) == 3;
     uint32_t w = wide ? word : word & 0xffff;
-    unsigned b = bucket_of(w);
+    const Filed *f = rv_find_row(w, exts);
 
     d->word = w;
     d->len = wide ? 4 : 2;
@@ -182,15 +144,11 @@ bool rv_decode(uint32_t word, RvExtSet exts, DecodedInsn *d)
     d->rm = wide ? w >> 12 & 7 : 0;
     d->aq = wide ? w >> 26 & 1 : 0;
     d->rl = wide ? w >> 25 & 1 : 0;
-    const Filed *end = &filed[bucket_start[b + 1]];
-    for (const Filed *f = &filed[bucket_start[b]]; f < end; f++) {
-        if ((w & f->mask) == f->match && (f->need & ~exts) == 0) {
-            d->row = f->row;
-            d->id = f->id;
-            if (extract((RvFormat)f->format, w, d)) {
-                return true;
-            }
-            break;
+    if (f) {
+        d->row = f->row;
+        d->id = f->id;
+        if (extract((RvFormat)f->format, w, d)) {
+            return true;
         }
     }
     d->id = RV_ILLEGAL;

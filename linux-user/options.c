@@ -17,7 +17,7 @@
 #include "linux-user/loader.h"
 #include "linux-user/task.h"
 
-enum { DEFAULT_CODE_BUFFER = 256 << 20 };
+enum { DEFAULT_CODE_BUFFER = 256 << 20, DEFAULT_COLD = 6 };
 
 UserOptions user_options = { .ld_prefix = "", .cpu_model = "max", .optimize = true };
 
@@ -316,6 +316,17 @@ static bool set_seed(Parse *p, const char *arg)
     return true;
 }
 
+static bool set_cold(Parse *p, const char *arg)
+{
+    char *end;
+    unsigned long n = strtoul(arg, &end, 0);
+    if (end == arg || *end) {
+        return fail(p, "'%s' is not a number", arg);
+    }
+    exec_options.cold = n < UINT_MAX ? (unsigned)n : UINT_MAX;
+    return true;
+}
+
 /* A descriptor that the rivet before us has left open. */
 static bool take_fd(Parse *p, const char *arg, int *out)
 {
@@ -473,6 +484,7 @@ bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt,
     *cl = (CommandLine){ .envp = envp, .exec_fd = -1, .self_fd = -1 };
     exec_options.host_features = backend_host_features();
     exec_options.optimize = true;
+    exec_options.cold = DEFAULT_COLD;
     exec_options.code_buffer_size = DEFAULT_CODE_BUFFER;
     if (!binfmt->secure && (!parse_env(&p, envp, "QEMU_") || !parse_env(&p, envp, "RIVET_"))) {
         return false;

@@ -1,0 +1,123 @@
+/*
+ * exec/cold.c: see cold.h.
+ *
+ * The counters are a table without chains, shared by all threads and not exact: where two blocks meet
+ * in an entry, they count together, so that each is translated in the end. A block whose entry was
+ * taken by another counts anew.
+ */
+#include "exec/cold.h"
+
+#include <string.h>
+
+#include "exec/log.h"
+#include "exec/stats.h"
+#include "exec/tb_cache.h"
+#include "frontend/emulate.h"
+
+enum { COUNT_BITS = 6, COUNT_MASK = (1 << COUNT_BITS) - 1, TABLE_BITS = 16, PAGE_BYTES = 4096 };
+
+/* pc bits << COUNT_BITS | times entered; pages of it are touched as code is. */
+static uint32_t cold_count[1 << TABLE_BITS];
+static uint32_t cold_threshold;             /* 0: translate everything at once */
+static _Atomic uint32_t map_generation = 1; /* each CPU remembers one page of this generation */
+
+void cold_init(void)
+{
+    /* Jumps to odd halfwords need C; a log shall show all code. */
+    bool usable = RV_HAS(exec_options.exts, C) && !exec_options.interp &&
+                  !exec_options.one_insn_per_tb && !log_mask;
+    cold_threshold = !usable ? 0 : exec_options.cold < COUNT_MASK ? exec_options.cold : COUNT_MASK;
+}
+
+void cold_forget_pages(void)
+{
+    atomic_fetch_add(&map_generation, 1);
+}
+
+static uint32_t *count_entry(uint64_t pc)
+{
+    /* Neighbours share a cache line; each stretch that covers the table starts elsewhere. */
+    uint64_t n = pc >> 3;
+    return &cold_count[(n + (n >> TABLE_BITS) * 0x9e3779b1u) & ((1 << TABLE_BITS) - 1)];
+}
+
+/* A jump leads to pc: emulate it once more? */
+static bool still_cold(uint64_t pc, uint32_t flags, uint32_t cflags, bool known_untranslated)
+{
+    uint32_t *e = count_entry(pc), v = __atomic_load_n(e, __ATOMIC_RELAXED);
+    uint32_t tag = (uint32_t)(pc >> 1) << COUNT_BITS, n = v & COUNT_MASK;
+    if ((v & ~(uint32_t)COUNT_MASK) == tag) {
+        if (n >= cold_threshold) {
+            return false;
+        }
+    } else {
+        if (!known_untranslated && tb_lookup(pc, flags, cflags)) {
+            return false;
+        }
+        if (n >= cold_threshold) {
+            __atomic_store_n(e, 0, __ATOMIC_RELAXED);
+            return false;
+        }
+    }
+    __atomic_store_n(e, tag | (n + 1), __ATOMIC_RELAXED);
+    return true;
+}
+
+/* Can the page of pc be read and executed? */
+static bool enter_page(CPUState *cpu, uint64_t page, uint64_t pc)
+{
+    uint32_t now = atomic_load(&map_generation);
+    if (now != cpu->cold_generation) {
+        memset(cpu->cold_page, 0xff, sizeof(cpu->cold_page));
+        cpu->cold_generation = now;
+    }
+    uint64_t *known = &cpu->cold_page[page / PAGE_BYTES % COLD_PAGES];
+    if (*known != page) {
+        uint8_t bytes[2];
+        CPUFault fault;
+        if (guest_fetch(pc, bytes, sizeof(bytes), &fault) < sizeof(bytes)) {
+            return false;
+        }
+        *known = page;
+    }
+    return true;
+}
+
+ColdResult cold_run(CPUState *cpu, uint32_t cflags)
+{
+    CPURISCVState *env = &cpu->env;
+    uint32_t flags = cpu_tb_flags(env);
+    if (!cold_threshold || !still_cold(env->pc, flags, cflags, true)) {
+        return COLD_TRANSLATE;
+    }
+    for (;;) {
+        uint64_t page = env->pc & ~(uint64_t)(PAGE_BYTES - 1);
+        if (!enter_page(cpu, page, env->pc)) {
+            return COLD_TRANSLATE;              /* which raises the fault */
+        }
+        cpu->emulating = true;
+        RvEmulated r = rv_emulate(env, exec_options.guest_base, exec_options.exts, page,
+                                  page + PAGE_BYTES);
+        cpu->emulating = false;
+        stat_inc(STAT_emulated);
+        switch (r) {
+        case RV_EMU_JUMP:
+            if (!still_cold(env->pc, flags, cflags, false)) {
+                return COLD_AGAIN;
+            }
+            break;
+        case RV_EMU_OTHER:
+            return COLD_TRANSLATE;
+        case RV_EMU_ECALL:
+            return COLD_ECALL;
+        case RV_EMU_END:
+            if (env->pc - page < PAGE_BYTES) {
+                return COLD_TRANSLATE;          /* an insn on two pages */
+            }
+            break;
+        }
+        if (__atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST)) {
+            return COLD_AGAIN;
+        }
+    }
+}

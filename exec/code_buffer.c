@@ -1,11 +1,13 @@
 #include "exec/code_buffer.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 /* Memory is asked for in steps that grow with what is used already: a small program pays for no more
  * than it uses. */
+enum { CODE_BUFFER_LITTLE = 4 << 20 };     /* less is only for who asks for it */
 enum { STEP_MIN = 16 << 10, STEP_MAX = 256 << 10 };
 
 #ifndef MADV_POPULATE_WRITE
@@ -18,8 +20,12 @@ void code_buffer_init(size_t size)
 {
     size = size < CODE_BUFFER_MIN ? CODE_BUFFER_MIN : size;
     size = (size + 4095) & ~(size_t)4095;
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p;
+    while ((p = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) == MAP_FAILED &&
+           errno == ENOMEM && size > CODE_BUFFER_LITTLE) {
+        size = size / 2 & ~(size_t)4095;        /* ulimit -v */
+    }
     if (p == MAP_FAILED) {
         perror("rivet: cannot map the code buffer (smaller with -tb-size)");
         exit(1);

@@ -27,7 +27,8 @@ extern CodeBuffer code_buffer;
 /* Any TB fits an empty buffer of this size (tests/unit/test_tb_gen.c). */
 enum { CODE_BUFFER_MIN = 64 << 10 };
 
-/* Reserve size bytes, or CODE_BUFFER_MIN if that is more; exits with a message when the host refuses. */
+/* Reserve size bytes, or CODE_BUFFER_MIN if that is more; less where the address space is limited.
+ * Exits with a message when the host refuses. */
 void code_buffer_init(size_t size);
 /* size bytes of metadata, 8-aligned, contents undefined, or NULL when full. */
 void *code_buffer_alloc_meta(size_t size);

@@ -30,7 +30,7 @@ bool log_parse(const char *items, char **err)
             i++;
         }
         if (i == LOG_ITEM_COUNT) {
-            *err = g_strdup_printf("-d: unknown item '%s' (-d help lists them)", *w);
+            *err = g_strdup_printf("unknown item '%s'; -d help lists them", *w);
             return false;
         }
         log_mask |= 1u << i;
@@ -45,7 +45,7 @@ bool log_set_file(const char *path, char **err)
     g_autofree char *name = g_strjoinv(pid, parts);
     FILE *f = fopen(name, "we");
     if (!f) {
-        *err = g_strdup_printf("-D: cannot write '%s': %s", name, g_strerror(errno));
+        *err = g_strdup_printf("cannot write '%s': %s", name, g_strerror(errno));
         return false;
     }
     setvbuf(f, NULL, _IOLBF, 0);
@@ -63,7 +63,7 @@ bool log_parse_filter(const char *ranges, char **err)
         bool sign = *end == '+' || *end == '-';
         uint64_t b = dots || sign ? g_ascii_strtoull(end + (dots ? 2 : 1), &end2, 0) : 0;
         if (end == *w || !(dots || sign) || *end2 || log_range_count == G_N_ELEMENTS(log_ranges)) {
-            *err = g_strdup_printf("-dfilter: bad range '%s' (want lo..hi, lo+len or hi-len)", *w);
+            *err = g_strdup_printf("bad range '%s' (want lo..hi, lo+len or hi-len)", *w);
             return false;
         }
         log_ranges[log_range_count].first = *end == '-' ? a - b + 1 : a;

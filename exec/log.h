@@ -31,7 +31,7 @@ static inline bool log_enabled(uint32_t items)
     return __builtin_expect((log_mask & items) != 0, 0);
 }
 
-/* "in_asm,op" -> mask. Returns false and the unknown word in *err (g_free). "help" is the caller's. */
+/* "in_asm,op" -> mask. Returns false and the reason in *err (g_free). "help" is the caller's. */
 bool log_parse(const char *items, char **err);
 bool log_set_file(const char *path, char **err);    /* "%d" becomes the pid */
 bool log_parse_filter(const char *ranges, char **err);  /* start..end, start+len, start-len, ... */

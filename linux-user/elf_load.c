@@ -493,7 +493,7 @@ static bool open_interp(const Image *prog, Image *interp, GError **err)
         return true;
     }
     int e = errno;
-    if (path_has_prefix()) {
+    if (*user_options.ld_prefix) {
         return fail(err, prog->path, "cannot open its interpreter %s (nor under -L %s): %s", host,
                     user_options.ld_prefix, g_strerror(e));
     }

@@ -236,7 +236,7 @@ static bool set_log(Parse *p, const char *arg)
     }
     char *word = NULL;
     if (!log_parse(arg, &word)) {
-        fail(p, "unknown item '%s'; -d help lists them", word);
+        fail(p, "%s", word);
         g_free(word);
         return false;
     }

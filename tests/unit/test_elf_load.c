@@ -57,6 +57,14 @@ static int file_with(const void *bytes, size_t n)
     return fd;
 }
 
+/* AddressSanitizer's shadow lies where programs are put otherwise: they end up among other mappings, and
+ * their heap need not have room. */
+#ifdef __SANITIZE_ADDRESS__
+enum { SHADOWED = 1 };
+#else
+enum { SHADOWED = 0 };
+#endif
+
 static bool load(const TestElf *e, GError **err)
 {
     int fd = file_with(e, sizeof(*e));
@@ -83,7 +91,9 @@ static void check_image(abi_ulong base)
         ck_assert_int_eq(data[i], 0);
     }
     ck_assert_int_eq(guest_brk(0), (abi_long)process.start_brk);
-    ck_assert_int_eq(guest_brk(process.start_brk + 100000), (abi_long)process.start_brk + 100000);
+    if (!SHADOWED) {
+        ck_assert_int_eq(guest_brk(process.start_brk + 100000), (abi_long)process.start_brk + 100000);
+    }
 }
 
 START_TEST(exec)
@@ -136,7 +146,7 @@ START_TEST(exec_at_zero)
 {
     TestElf e = make_elf(ET_EXEC, 0);
     if (geteuid() == 0) {
-        guest_base = 1ul << 36;     /* the superuser could have address 0 */
+        guest_base = 1ul << 45;     /* the superuser could have address 0 */
     }
     ck_assert(load(&e, NULL));
     ck_assert_uint_ne(guest_base, 0);
@@ -319,13 +329,13 @@ END_TEST
 START_TEST(too_many_arguments)
 {
     TestElf e = make_elf(ET_EXEC, 0x10000);
-    char *longer = g_strnfill(200000, 'a');
+    g_autofree char *longer = g_strnfill(200000, 'a');
     char *argv[] = { longer, NULL }, *envp[] = { NULL };
     ck_assert(load(&e, NULL));
     process.exec_arg = "x";
     user_options.stack_size = 1 << 17;
     abi_ulong sp;
-    GError *err = NULL;
+    g_autoptr(GError) err = NULL;
     ck_assert(!stack_build(1, argv, envp, &sp, &err));
     ck_assert_ptr_nonnull(strstr(err->message, "do not fit"));
 }

@@ -357,8 +357,10 @@ static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv
     ExecFile f = {
         .dirfd = dirfd, .path = guest_path, .guest_path = guest_path, .flags = flags, .fd = -1
     };
-    if (proc_self_is_exe(dirfd, path)) {
-        f.guest_path = process.exec_path;
+    char exe_buf[PATH_MAX];
+    const char *exe = proc_exe(dirfd, path, exe_buf);
+    if (exe) {
+        f.guest_path = exe;
         f.dirfd = AT_FDCWD;
         f.flags = 0;
     }

@@ -22,6 +22,7 @@
 #include "linux-user/mmap.h"
 #include "linux-user/options.h"
 #include "linux-user/path.h"
+#include "linux-user/proc_self.h"
 #include "linux-user/script.h"
 #include "linux-user/signal.h"
 #include "linux-user/thread.h"
@@ -215,6 +216,7 @@ static void show(OptionsAction action)
 int main(int argc, char **argv, char **envp)
 {
     static Program prog;
+    abi_ulong host_brk = (abi_ulong)(uintptr_t)sbrk(0);
     CommandLine cl;
     GError *err = NULL;
     BinfmtInfo binfmt = binfmt_info(argv[0], &prog.fd);
@@ -246,5 +248,6 @@ int main(int argc, char **argv, char **envp)
     if (!load(&prog, &cl, &sp, &err)) {
         die(err->message);
     }
+    proc_self_publish(sp, host_brk);
     run(sp);
 }

@@ -1,14 +1,22 @@
 /*
  * linux-user/proc_self.c: the files of /proc that must show the guest.
  *
- * One row a name in proc_files[]. Their text is made when they are opened, and given as a read-only
+ * The kernel is told where the guest's arguments, environment and code are (PR_SET_MM_MAP), so that
+ * what it shows of this process, to others as well, is right by itself. What it cannot be told has
+ * one row a name in proc_files[]. Their text is made when they are opened, and given as a read-only
  * memfd; so a descriptor that is kept open does not follow later changes (the kernel's would).
+ *
+ * The exe link of another process that runs under the same emulator leads to the file that is mapped
+ * where its code begins.
  */
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/prctl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -195,6 +203,30 @@ static GString *make_smaps(void)
     return out;
 }
 
+/* --- what the kernel is told ------------------------------------------------------------------ */
+
+static bool published;          /* constant once the guest runs */
+
+void proc_self_publish(abi_ulong sp, abi_ulong host_brk)
+{
+    abi_ulong code = process.start_code + guest_base, data = process.start_data + guest_base;
+    struct prctl_mm_map map = {
+        .start_code = code,
+        .end_code = process.end_code + guest_base,
+        .start_data = process.start_data ? data : code,
+        .end_data = process.start_data ? process.end_data + guest_base : code,
+        .start_brk = host_brk,  /* the emulator's: its malloc() lives there */
+        .brk = host_call(__NR_brk, 0, 0, 0, 0, 0, 0),
+        .start_stack = sp + guest_base,
+        .arg_start = process.arg_start + guest_base,
+        .arg_end = process.arg_end + guest_base,
+        .env_start = process.env_start + guest_base,
+        .env_end = process.env_end + guest_base,
+        .exe_fd = (uint32_t)-1,
+    };
+    published = prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) == 0;
+}
+
 /* --- the rest ----------------------------------------------------------------------------------- */
 
 /* Guest memory [start, end) as it is now; what cannot be read ends it. */
@@ -216,12 +248,12 @@ static GString *guest_bytes(abi_ulong start, abi_ulong end)
 
 static GString *make_cmdline(const char *dir)
 {
-    return guest_bytes(process.arg_start, process.arg_end);
+    return published ? NULL : guest_bytes(process.arg_start, process.arg_end);
 }
 
 static GString *make_environ(const char *dir)
 {
-    return guest_bytes(process.env_start, process.env_end);
+    return published ? NULL : guest_bytes(process.env_start, process.env_end);
 }
 
 static GString *make_auxv(const char *dir)
@@ -317,6 +349,7 @@ static GString *make_osrelease(const char *dir)
 
 typedef enum ProcWhere {
     PROC_TASK,                  /* /proc/<our pid>[/task/<any>] */
+    PROC_ANY_TASK,              /* /proc/<any pid>[/task/<any>] */
     PROC_ROOT,                  /* /proc */
     PROC_KERNEL,                /* /proc/sys/kernel */
 } ProcWhere;
@@ -328,7 +361,7 @@ typedef struct ProcFile {
 } ProcFile;
 
 static const ProcFile proc_files[] = {
-    { "exe", PROC_TASK, NULL },             /* first: a link, see proc_self_is_exe() */
+    { "exe", PROC_ANY_TASK, NULL },         /* first: a link, see proc_exe() */
     { "maps", PROC_TASK, make_maps },
     { "smaps", PROC_TASK, make_smaps_file },
     { "cmdline", PROC_TASK, make_cmdline },
@@ -423,6 +456,8 @@ static bool fd_is_file(int fd, const ProcFile *file, char dir[PATH_MAX])
         return g_str_has_suffix(dir, "/sys/kernel");
     case PROC_TASK:
         return is_our_task(dir);
+    case PROC_ANY_TASK:
+        return true;
     }
     return false;
 }
@@ -439,24 +474,85 @@ static bool path_is_file(int dirfd, abi_ulong host_path, const ProcFile *file, c
     return is;
 }
 
-bool proc_self_is_exe(int dirfd, abi_ulong path)
+/* --- exe ---------------------------------------------------------------------------------------- */
+
+/* The process of directory dir runs the same emulator as we. */
+static bool is_rivet(const char *dir)
 {
-    char buf[PATH_MAX];
-    char first;
+    char link[PATH_MAX + 8];
+    struct stat it, we;
+    snprintf(link, sizeof(link), "%s/exe", dir);
+    return stat(link, &it) == 0 && stat("/proc/self/exe", &we) == 0 && it.st_dev == we.st_dev &&
+           it.st_ino == we.st_ino;
+}
+
+/* Where its code begins, 0 when that is not for us to know. */
+static abi_ulong start_code_of(const char *dir)
+{
+    enum { START_CODE = 26, AFTER_COMM = 3 };   /* proc(5), fields count from 1 */
+    char path[PATH_MAX + 8];
+    snprintf(path, sizeof(path), "%s/stat", dir);
+    char *text = host_text(path), *at = strrchr(text, ')');
+    for (unsigned field = AFTER_COMM; at && field <= START_CODE; field++) {
+        at = strchr(at + 1, ' ');
+    }
+    abi_ulong start = at ? strtoul(at, NULL, 10) : 0;
+    g_free(text);
+    return start;
+}
+
+/* The guest's path of the file that another process has mapped at addr. */
+static bool file_mapped_at(const char *dir, abi_ulong addr, char path[PATH_MAX])
+{
+    char maps[PATH_MAX + 8];
+    bool found = false;
+    snprintf(maps, sizeof(maps), "%s/maps", dir);
+    char *text = host_text(maps);
+    char **lines = g_strsplit(text, "\n", -1);
+    for (char **l = lines; *l && !found; l++) {
+        MapLine m;
+        if (parse_map_line(*l, &m) && addr >= m.start && addr < m.end && m.name[0] == '/') {
+            const char *prefix = path_prefix();
+            size_t len = strlen(prefix);
+            bool inside = len && strncmp(m.name, prefix, len) == 0 && m.name[len] == '/';
+            found = g_strlcpy(path, inside ? m.name + len : m.name, PATH_MAX) < PATH_MAX;
+        }
+    }
+    g_strfreev(lines);
+    g_free(text);
+    return found;
+}
+
+/* dir is the directory of some process. */
+static const char *exe_of(char dir[PATH_MAX], char path[PATH_MAX])
+{
+    if (is_our_task(dir)) {
+        return process.exec_path;
+    }
+    abi_ulong start = is_rivet(dir) ? start_code_of(dir) : 0;
+    return start && file_mapped_at(dir, start, path) ? path : NULL;
+}
+
+const char *proc_exe(int dirfd, abi_ulong path, char buf[PATH_MAX])
+{
+    char dir[PATH_MAX], first;
     if (!path || !guest_read(&first, path, 1)) {
-        return false;
+        return NULL;
     }
-    if (!first) {
-        return dirfd >= 0 && fd_is_file(dirfd, EXE_FILE, buf);
-    }
-    return guest_file_named(path) == EXE_FILE && path_is_file(dirfd, shift_arg(path), EXE_FILE, buf);
+    bool is = first ? guest_file_named(path) == EXE_FILE &&
+                          path_is_file(dirfd, shift_arg(path), EXE_FILE, dir)
+                    : dirfd >= 0 && fd_is_file(dirfd, EXE_FILE, dir);
+    return is ? exe_of(dir, buf) : NULL;
 }
 
 bool proc_self_path_is_exe(int dirfd, const char *path)
 {
-    char buf[PATH_MAX];
-    return file_named(path) == EXE_FILE && path_is_file(dirfd, host_arg(path), EXE_FILE, buf);
+    char dir[PATH_MAX];
+    return file_named(path) == EXE_FILE && path_is_file(dirfd, host_arg(path), EXE_FILE, dir) &&
+           is_our_task(dir);
 }
+
+/* --- open --------------------------------------------------------------------------------------- */
 
 /* A descriptor on which `text` is read, opened as `flags` say. */
 static abi_long text_fd(const char *name, const GString *text, int flags)
@@ -482,10 +578,14 @@ static abi_long text_fd(const char *name, const GString *text, int flags)
     return ret;
 }
 
-static abi_long open_exe(int flags)
+static abi_long open_exe(char dir[PATH_MAX], int flags)
 {
-    char buf[PATH_MAX];
-    const char *path = path_resolve(process.exec_path, buf, true);
+    char exe[PATH_MAX], buf[PATH_MAX];
+    const char *path = exe_of(dir, exe);
+    if (!path) {
+        return PROC_NOT_OURS;
+    }
+    path = path_resolve(path, buf, true);
     return safe_syscall(__NR_openat, (abi_ulong)AT_FDCWD, host_arg(path), (abi_ulong)flags, 0, 0, 0);
 }
 
@@ -497,7 +597,7 @@ abi_long proc_self_open(int dirfd, abi_ulong path, int flags)
         return PROC_NOT_OURS;
     }
     if (file == EXE_FILE) {
-        return flags & O_NOFOLLOW ? PROC_NOT_OURS : open_exe(flags);
+        return flags & O_NOFOLLOW ? PROC_NOT_OURS : open_exe(dir, flags);
     }
     if (flags & (O_PATH | O_DIRECTORY | O_ACCMODE)) {
         return PROC_NOT_OURS;

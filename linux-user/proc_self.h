@@ -9,18 +9,23 @@
 #define LINUX_USER_PROC_SELF_H
 
 #include <glib.h>
+#include <limits.h>
 
 #include "linux-user/guest_ptr.h"
 
 #define PROC_NOT_OURS ((abi_long)-0x10000)
 
+/* Tell the kernel what to show of this process. sp: the guest's stack pointer at its start; host_brk:
+ * where the emulator's own heap began. Once, before the guest runs. */
+void proc_self_publish(abi_ulong sp, abi_ulong host_brk);
+
 /* Open (dirfd, path) when it is such a file: the new fd or -errno; PROC_NOT_OURS: go on as usual. */
 abi_long proc_self_open(int dirfd, abi_ulong path, int flags);
 
-/* True when (dirfd, path) is the exe link of this process: it means process.exec_path. An empty path
- * asks about dirfd itself. */
-bool proc_self_is_exe(int dirfd, abi_ulong path);
-/* The same for a path of ours. */
+/* Where the exe link (dirfd, path) of a guest process leads, ours or another's: the guest's path, which
+ * may be in buf. NULL when it is none. An empty path asks about dirfd itself. */
+const char *proc_exe(int dirfd, abi_ulong path, char buf[PATH_MAX]);
+/* (dirfd, path), a path of ours, is the exe link of this process: it means process.exec_path. */
 bool proc_self_path_is_exe(int dirfd, const char *path);
 
 /* The text of /proc/self/maps, g_string_free(); for crash reports as well. */

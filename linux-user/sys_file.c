@@ -201,9 +201,10 @@ abi_long sys_openat2(CPUState *cpu, const abi_ulong *a)
 abi_long sys_readlinkat(CPUState *cpu, const abi_ulong *a)
 {
     char buf[PATH_MAX];
-    if ((int)a[3] > 0 && proc_self_is_exe((int)a[0], a[1])) {
-        size_t len = MIN(strlen(process.exec_path), a[3]);
-        return guest_write(a[2], process.exec_path, len) ? (abi_long)len : -EFAULT;
+    const char *exe = (int)a[3] > 0 ? proc_exe((int)a[0], a[1], buf) : NULL;
+    if (exe) {
+        size_t len = MIN(strlen(exe), a[3]);
+        return guest_write(a[2], exe, len) ? (abi_long)len : -EFAULT;
     }
     return host_call(__NR_readlinkat, a[0], path_arg(a[1], false, buf), shift_arg(a[2]), a[3], 0, 0);
 }
@@ -236,9 +237,17 @@ static abi_long stat_to_guest(abi_ulong to, const struct stat *st)
 /* The path of a stat call for the host: *dirfd and the result. */
 static abi_ulong stat_path(abi_ulong *dirfd, abi_ulong path, abi_ulong flags, char buf[PATH_MAX])
 {
-    if (!(flags & (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) && proc_self_is_exe((int)*dirfd, path)) {
+    char exe_buf[PATH_MAX];
+    const char *exe =
+        flags & (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? NULL : proc_exe((int)*dirfd, path, exe_buf);
+    if (exe) {
         *dirfd = (abi_ulong)AT_FDCWD;
-        return host_arg(path_resolve(process.exec_path, buf, true));
+        const char *resolved = path_resolve(exe, buf, true);
+        if (resolved == exe_buf) {
+            g_strlcpy(buf, exe_buf, PATH_MAX);
+            resolved = buf;
+        }
+        return host_arg(resolved);
     }
     return path_arg_at(path, flags, buf);
 }

@@ -12,7 +12,7 @@
 #include "linux-user/script.h"
 #include "linux-user/task.h"
 
-enum { MAX_WORDS = 16 };
+enum { MAX_WORDS = 64 };
 
 static const BinfmtInfo plain;
 

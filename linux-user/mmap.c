@@ -48,6 +48,8 @@ static pthread_mutex_t mmap_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool fenced_all;                         /* map_lock; fence.i was executed */
 static pthread_mutex_t map_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t shm_count;                      /* mmap_lock; of attachments ever made */
+static abi_ulong limit_as = ~(abi_ulong)0;      /* mmap_lock; RLIMIT_AS and RLIMIT_DATA as the guest */
+static abi_ulong limit_data = ~(abi_ulong)0;    /* has set them */
 static const char claimed[] = "";               /* name of a range claimed by reserve() */
 
 static abi_ulong page_up(abi_ulong x)
@@ -188,6 +190,37 @@ static bool claim(abi_ulong start, abi_ulong end)
     return true;
 }
 
+void guest_set_limits(abi_ulong as, abi_ulong data)
+{
+    pthread_mutex_lock(&mmap_lock);
+    limit_as = as;
+    limit_data = data;
+    pthread_mutex_unlock(&mmap_lock);
+}
+
+/* What counts for RLIMIT_DATA. */
+static bool is_data(int prot, uint64_t tag)
+{
+    return prot & PROT_WRITE && !tag;
+}
+
+/* May `len` bytes be mapped in place of what [start, end) has? Few guests set a limit: no sum is kept. */
+static bool within_limits(abi_ulong len, bool data, abi_ulong start, abi_ulong end)
+{
+    abi_ulong all = 0, all_data = 0;
+    if (G_LIKELY((limit_as & limit_data) == ~(abi_ulong)0)) {
+        return true;
+    }
+    const MapRange *r;
+    for (abi_ulong a = 0; (r = guest_map_next(a)) != NULL; a = r->end) {
+        abi_ulong lo = MAX(r->start, start), hi = MIN(r->end, end);
+        abi_ulong size = r->end - r->start - (lo < hi ? hi - lo : 0);
+        all += size;
+        all_data += is_data(r->prot, r->tag) ? size : 0;
+    }
+    return all + len <= limit_as && (!data || all_data + len <= limit_data);
+}
+
 static abi_ulong huge_page_size(int flags)
 {
     unsigned shift = (unsigned)flags >> 26 & 0x3f;
@@ -233,6 +266,10 @@ static abi_long mmap_locked(abi_ulong addr, abi_ulong len, int prot, int flags, 
         return -EINVAL;
     }
     if (!size || size > task_size()) {
+        return -ENOMEM;
+    }
+    bool data = is_data(prot, (flags & GUEST_MAP_TYPE) != MAP_PRIVATE);
+    if (!within_limits(size, data, addr, fixed ? addr + size : addr)) {
         return -ENOMEM;
     }
     abi_long r;
@@ -428,7 +465,9 @@ static abi_long mremap_locked(abi_ulong old, abi_ulong old_len, abi_ulong new_le
     if (guest_map_run_end(old, old + old_size) != old + old_size) {
         return -EFAULT;
     }
-    if (fixed && !claim(new_addr, new_addr + new_size)) {
+    const MapRange *m = guest_map_find(old);
+    if (!within_limits(new_size, is_data(m->prot, m->tag), old, keep ? old : old + old_size) ||
+        (fixed && !claim(new_addr, new_addr + new_size))) {
         return -ENOMEM;
     }
     long p = syscall(SYS_mremap, g2h(old), old_len, new_len, flags,
@@ -515,8 +554,12 @@ static void brk_locked(abi_ulong brk)
         }
     } else if (new_end > old_end) {
         struct rlimit lim;
-        if (getrlimit(RLIMIT_DATA, &lim) == 0 && lim.rlim_cur != RLIM_INFINITY &&
-            brk - process.start_brk + (process.end_data - process.start_data) > lim.rlim_cur) {
+        if (getrlimit(RLIMIT_DATA, &lim) < 0 || limit_data != ~(abi_ulong)0) {
+            lim.rlim_cur = limit_data;
+        }
+        if ((lim.rlim_cur != RLIM_INFINITY &&
+             brk - process.start_brk + (process.end_data - process.start_data) > lim.rlim_cur) ||
+            !within_limits(new_end - old_end, true, 0, 0)) {
             return;
         }
         if (host_mmap_new(old_end, new_end - old_end, PROT_READ | PROT_WRITE,

@@ -28,6 +28,10 @@ bool guest_code_written(abi_ulong addr);
 /* A system call failed by EFAULT: stop watching. True if anything was watched: try it again. */
 bool guest_code_unwatch_all(void);
 
+/* The guest has set its RLIMIT_AS and RLIMIT_DATA: from now on they are kept; ~0: no limit. The host's
+ * are left alone, because the emulator's own mappings would count. */
+void guest_set_limits(abi_ulong as, abi_ulong data);
+
 /* Record what the loader mapped itself (stack, vDSO) without a host call. */
 void guest_map_add(abi_ulong start, abi_ulong end, int prot, const char *name);
 

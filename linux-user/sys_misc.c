@@ -61,6 +61,12 @@ static bool is_kept(abi_ulong resource)
     return resource == RLIMIT_AS || resource == RLIMIT_DATA;
 }
 
+/* What the guest has set, else no limit. Under limits_lock. */
+static abi_ulong kept_cur(unsigned resource)
+{
+    return kept[resource].set ? kept[resource].limit.rlim_cur : RLIM_INFINITY;
+}
+
 /* As prlimit64() on ourselves. */
 static abi_long kept_limit(unsigned resource, const struct rlimit *new, struct rlimit *old)
 {
@@ -79,6 +85,7 @@ static abi_long kept_limit(unsigned resource, const struct rlimit *new, struct r
     } else if (new) {
         kept[resource].set = true;
         kept[resource].limit = *new;
+        guest_set_limits(kept_cur(RLIMIT_AS), kept_cur(RLIMIT_DATA));
     }
     pthread_mutex_unlock(&limits_lock);
     *old = now;

@@ -185,6 +185,38 @@ static void limits(void)
     CHECK(mlockall(MCL_ONFAULT) < 0 && errno == EINVAL);
 }
 
+/* Mapped and data bytes are limited, what is there already stays. */
+static void memory_limits(void)
+{
+    enum { MB = 1 << 20, ANON = MAP_PRIVATE | MAP_ANONYMOUS, RW = PROT_READ | PROT_WRITE };
+    struct rlimit rl, old_as, old_data;
+    CHECK(getrlimit(RLIMIT_AS, &old_as) == 0 && getrlimit(RLIMIT_DATA, &old_data) == 0);
+    char *p = mmap(NULL, 100 * MB, PROT_READ, ANON, -1, 0);
+    CHECK(p != MAP_FAILED);
+    rl = (struct rlimit){ 300 * MB, old_as.rlim_max };
+    CHECK(setrlimit(RLIMIT_AS, &rl) == 0);
+    CHECK(mmap(NULL, 300 * MB, PROT_READ, ANON, -1, 0) == MAP_FAILED && errno == ENOMEM);
+    char *q = mmap(NULL, 100 * MB, PROT_NONE, ANON, -1, 0);
+    CHECK(q != MAP_FAILED);
+    CHECK(mremap(q, 100 * MB, 200 * MB, MREMAP_MAYMOVE) == MAP_FAILED && errno == ENOMEM);
+    CHECK(mmap(p, 100 * MB, PROT_NONE, ANON | MAP_FIXED, -1, 0) == p);      /* in place of itself */
+    CHECK(sbrk(200 * MB) == (void *)-1 && errno == ENOMEM);
+    CHECK(munmap(q, 100 * MB) == 0);
+    q = mmap(NULL, 150 * MB, PROT_READ, ANON, -1, 0);
+    CHECK(q != MAP_FAILED && munmap(q, 150 * MB) == 0);
+    CHECK(setrlimit(RLIMIT_AS, &old_as) == 0);
+
+    rl = (struct rlimit){ 60 * MB, old_data.rlim_max };
+    CHECK(setrlimit(RLIMIT_DATA, &rl) == 0);
+    CHECK(mmap(NULL, 60 * MB, RW, ANON, -1, 0) == MAP_FAILED && errno == ENOMEM);
+    q = mmap(NULL, 60 * MB, PROT_READ, ANON, -1, 0);
+    CHECK(q != MAP_FAILED && munmap(q, 60 * MB) == 0);
+    CHECK(sbrk(70 * MB) == (void *)-1 && errno == ENOMEM);
+    CHECK(setrlimit(RLIMIT_DATA, &old_data) == 0);
+    q = mmap(NULL, 60 * MB, RW, ANON, -1, 0);
+    CHECK(q != MAP_FAILED && munmap(q, 60 * MB) == 0 && munmap(p, 100 * MB) == 0);
+}
+
 static void ipc(void)
 {
     int id = semget(IPC_PRIVATE, 3, 0600);
@@ -276,6 +308,7 @@ int main(void)
     restarts();
     ipc();
     hwprobe();
+    memory_limits();
     limits();
     return 0;
 }

@@ -313,6 +313,25 @@ abi_long signal_action(CPUState *cpu, int sig, abi_ulong act, abi_ulong oldact, 
     return oldact && !guest_write(oldact, &old, sizeof(old)) ? -EFAULT : 0;
 }
 
+/* The host's C library takes the signal of its setxid() when it makes its first thread, and unblocks
+ * it. Guests have a C library of their own that uses the same number. */
+enum { SIGNAL_OF_LIBC = 33 };
+
+void signal_thread_begin(Task *task)
+{
+    pthread_mutex_lock(&task->sighand->lock);
+    action_of(task->sighand, SIGNAL_OF_LIBC);
+    pthread_mutex_unlock(&task->sighand->lock);
+}
+
+void signal_thread_end(Task *task)
+{
+    pthread_mutex_lock(&task->sighand->lock);
+    host_action_set(SIGNAL_OF_LIBC, action_of(task->sighand, SIGNAL_OF_LIBC));
+    pthread_mutex_unlock(&task->sighand->lock);
+    signal_unblock_host(task);
+}
+
 /* ---- delivery ---- */
 
 static const char *signal_name(int sig)

@@ -43,6 +43,10 @@ void signal_temp_mask(Task *task, uint64_t mask);
 void signal_block_host(void);
 void signal_unblock_host(Task *task);
 
+/* Around pthread_create(), which changes an action and the mask behind our back. */
+void signal_thread_begin(Task *task);
+void signal_thread_end(Task *task);
+
 abi_long signal_action(CPUState *cpu, int sig, abi_ulong act, abi_ulong oldact, abi_ulong size);
 abi_long signal_altstack(CPUState *cpu, abi_ulong ss, abi_ulong oss);
 

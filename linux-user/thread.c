@@ -156,7 +156,9 @@ abi_long thread_create(CPUState *cpu, const CloneRequest *rq)
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, HOST_STACK);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    signal_thread_begin(cpu->opaque);
     int err = pthread_create(&thread, &attr, thread_main, &start);
+    signal_thread_end(cpu->opaque);
     pthread_attr_destroy(&attr);
     if (err) {
         cpu_destroy(child);

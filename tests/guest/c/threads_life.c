@@ -407,6 +407,41 @@ static void bad_ends(void)
     puts("bad ends of threads");
 }
 
+/* The C library's setgid() has every thread do it, by a signal of its own. */
+static volatile int ids_stop;
+
+static void *ids_spin(void *p)
+{
+    while (!ids_stop) {
+    }
+    return NULL;
+}
+
+static void *ids_sleep(void *p)
+{
+    while (!ids_stop) {
+        usleep(1000);
+    }
+    return NULL;
+}
+
+static void set_ids(void)
+{
+    pthread_t t[4];
+    for (int i = 0; i < 4; i++) {
+        pthread_create(&t[i], NULL, i & 1 ? ids_spin : ids_sleep, NULL);
+    }
+    int r = 0;
+    for (int i = 0; i < 5; i++) {
+        r |= setgid(getgid()) | setuid(getuid());
+    }
+    ids_stop = 1;
+    for (int i = 0; i < 4; i++) {
+        pthread_join(t[i], NULL);
+    }
+    printf("set ids in all threads: %d\n", r);
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -424,5 +459,6 @@ int main(void)
     thread_signals();
     latency();
     bad_ends();
+    set_ids();
     return 0;
 }

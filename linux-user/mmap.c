@@ -262,11 +262,13 @@ static abi_long mmap_locked(abi_ulong addr, abi_ulong len, int prot, int flags, 
         return -EOPNOTSUPP;
     }
     flags &= ~(X86_MAP_32BIT | X86_MAP_ABOVE4G);
-    if (!len) {
-        return -EINVAL;
-    }
-    if (!size || size > task_size()) {
-        return -ENOMEM;
+    if (!size || size > task_size()) {  /* the host's kernel knows what is wrong first */
+        int anywhere = flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
+        void *p = mmap(NULL, len, host_prot(prot), anywhere, fd, (off_t)off);
+        if (p != MAP_FAILED) {
+            munmap(p, len);
+        }
+        return p == MAP_FAILED ? -errno : -ENOMEM;
     }
     bool data = is_data(prot, (flags & GUEST_MAP_TYPE) != MAP_PRIVATE);
     if (!within_limits(size, data, addr, fixed ? addr + size : addr)) {

@@ -25,182 +25,11 @@
 #include "linux-user/proc_self.h"
 #include "linux-user/sys_common.h"
 
-/* --- maps and smaps ----------------------------------------------------------------------------- */
-
-typedef struct Range {
-    abi_ulong start, end;
-    int prot;
-    const char *name;
-} Range;
-
-static void collect_range(void *opaque, abi_ulong start, abi_ulong end, int prot, const char *name)
-{
-    Range r = { start, end, prot, name };
-    g_array_append_val((GArray *)opaque, r);
-}
-
-static GArray *guest_ranges(void)
-{
-    GArray *ranges = g_array_new(FALSE, FALSE, sizeof(Range));
-    guest_map_walk(collect_range, ranges);
-    return ranges;
-}
-
-/* One line of the host's maps, and the same for the guest. */
-typedef struct MapLine {
-    abi_ulong start, end, offset, inode;
-    char perms[5];
-    unsigned major, minor;
-    char *name;                 /* to the end of the line, or "" */
-} MapLine;
-
-static bool parse_map_line(char *line, MapLine *m)
-{
-    int used = 0;
-    if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu%n", &m->start, &m->end, m->perms, &m->offset,
-               &m->major, &m->minor, &m->inode, &used) != 7) {
-        return false;
-    }
-    m->name = line + used + strspn(line + used, " ");
-    return true;
-}
-
-/* The part of host line `m` that lies in the guest's range, as the guest sees it. */
-static bool clip(const MapLine *m, const Range *r, MapLine *out)
-{
-    abi_ulong start = MAX(m->start, r->start + guest_base), end = MIN(m->end, r->end + guest_base);
-    if (start >= end) {
-        return false;
-    }
-    *out = *m;
-    out->start = start - guest_base;
-    out->end = end - guest_base;
-    out->perms[0] = r->prot & PROT_READ ? 'r' : '-';
-    out->perms[1] = r->prot & PROT_WRITE ? 'w' : '-';
-    out->perms[2] = r->prot & PROT_EXEC ? 'x' : '-';
-    if (m->inode) {
-        out->offset += start - m->start;
-    }
-    if (r->name[0]) {
-        out->name = (char *)r->name;
-        out->offset = out->inode = 0;
-        out->major = out->minor = 0;
-    }
-    return true;
-}
-
-static bool joins(const MapLine *a, const MapLine *b)
-{
-    return a->end == b->start && !strcmp(a->perms, b->perms) && a->inode == b->inode &&
-           a->major == b->major && a->minor == b->minor && !strcmp(a->name, b->name) &&
-           (!a->inode || a->offset + (a->end - a->start) == b->offset);
-}
-
-enum { NAME_COLUMN = 73 };
-
-static void print_map_line(GString *out, const MapLine *m)
-{
-    size_t begin = out->len;
-    g_string_append_printf(out, "%08lx-%08lx %s %08lx %02x:%02x %lu ", m->start, m->end, m->perms,
-                           m->offset, m->major, m->minor, m->inode);
-    if (m->name[0]) {
-        while (out->len - begin < NAME_COLUMN) {
-            g_string_append_c(out, ' ');
-        }
-        g_string_append(out, m->name);
-    }
-    g_string_append_c(out, '\n');
-}
-
 /* A file of /proc in full (g_free), "" when it cannot be read. */
-static char *host_text(const char *path)
+char *proc_host_text(const char *path)
 {
     char *text = NULL;
     return g_file_get_contents(path, &text, NULL, NULL) ? text : g_strdup("");
-}
-
-GString *proc_self_maps(void)
-{
-    GArray *ranges = guest_ranges();
-    char *text = host_text("/proc/self/maps");
-    char **lines = g_strsplit(text, "\n", -1);
-    GString *out = g_string_new(NULL);
-    MapLine last = { .name = NULL };
-    unsigned r = 0;
-    for (char **l = lines; *l; l++) {
-        MapLine m, piece;
-        if (!parse_map_line(*l, &m)) {
-            continue;
-        }
-        /* both lists ascend: ranges that end below this line are done with */
-        while (r < ranges->len && g_array_index(ranges, Range, r).end + guest_base <= m.start) {
-            r++;
-        }
-        for (unsigned i = r; i < ranges->len; i++) {
-            const Range *range = &g_array_index(ranges, Range, i);
-            if (range->start + guest_base >= m.end) {
-                break;
-            }
-            if (!clip(&m, range, &piece)) {
-                continue;
-            }
-            if (last.name && joins(&last, &piece)) {
-                last.end = piece.end;
-                continue;
-            }
-            if (last.name) {
-                print_map_line(out, &last);
-            }
-            last = piece;
-        }
-    }
-    if (last.name) {
-        print_map_line(out, &last);
-    }
-    g_strfreev(lines);
-    g_free(text);
-    g_array_free(ranges, TRUE);
-    return out;
-}
-
-/* Each guest piece of a host mapping gets the host's numbers for the whole mapping, but its own size. */
-static GString *make_smaps(void)
-{
-    GArray *ranges = guest_ranges();
-    char *text = host_text("/proc/self/smaps");
-    char **lines = g_strsplit(text, "\n", -1);
-    GString *out = g_string_new(NULL);
-    for (char **l = lines; *l;) {
-        MapLine m, piece;
-        if (!parse_map_line(*l, &m)) {
-            l++;
-            continue;
-        }
-        char **details = ++l, **next = l;
-        MapLine other;
-        while (*next && !parse_map_line(*next, &other)) {
-            next++;
-        }
-        for (unsigned i = 0; i < ranges->len; i++) {
-            if (!clip(&m, &g_array_index(ranges, Range, i), &piece)) {
-                continue;
-            }
-            print_map_line(out, &piece);
-            for (char **d = details; d < next && **d; d++) {
-                if (g_str_has_prefix(*d, "Size:")) {
-                    g_string_append_printf(out, "Size:           %8lu kB\n",
-                                           (piece.end - piece.start) / 1024);
-                } else {
-                    g_string_append_printf(out, "%s\n", *d);
-                }
-            }
-        }
-        l = next;
-    }
-    g_strfreev(lines);
-    g_free(text);
-    g_array_free(ranges, TRUE);
-    return out;
 }
 
 /* --- what the kernel is told ------------------------------------------------------------------ */
@@ -266,16 +95,16 @@ static GString *make_maps(const char *dir)
     return proc_self_maps();
 }
 
-static GString *make_smaps_file(const char *dir)
+static GString *make_smaps(const char *dir)
 {
-    return make_smaps();
+    return proc_self_smaps();
 }
 
 /* The host's line with the fields about addresses replaced (proc(5), fields count from 1). */
 static GString *make_stat(const char *dir)
 {
     char *path = g_strdup_printf("%s/stat", dir);
-    char *text = host_text(path);
+    char *text = proc_host_text(path);
     g_free(path);
     GString *out = g_string_new(NULL);
     char *comm_end = strrchr(text, ')');
@@ -363,7 +192,7 @@ typedef struct ProcFile {
 static const ProcFile proc_files[] = {
     { "exe", PROC_ANY_TASK, NULL },         /* first: a link, see proc_exe() */
     { "maps", PROC_TASK, make_maps },
-    { "smaps", PROC_TASK, make_smaps_file },
+    { "smaps", PROC_TASK, make_smaps },
     { "cmdline", PROC_TASK, make_cmdline },
     { "environ", PROC_TASK, make_environ },
     { "auxv", PROC_TASK, make_auxv },
@@ -492,7 +321,7 @@ static abi_ulong start_code_of(const char *dir)
     enum { START_CODE = 26, AFTER_COMM = 3 };   /* proc(5), fields count from 1 */
     char path[PATH_MAX + 8];
     snprintf(path, sizeof(path), "%s/stat", dir);
-    char *text = host_text(path), *at = strrchr(text, ')');
+    char *text = proc_host_text(path), *at = strrchr(text, ')');
     for (unsigned field = AFTER_COMM; at && field <= START_CODE; field++) {
         at = strchr(at + 1, ' ');
     }
@@ -507,11 +336,11 @@ static bool file_mapped_at(const char *dir, abi_ulong addr, char path[PATH_MAX])
     char maps[PATH_MAX + 8];
     bool found = false;
     snprintf(maps, sizeof(maps), "%s/maps", dir);
-    char *text = host_text(maps);
+    char *text = proc_host_text(maps);
     char **lines = g_strsplit(text, "\n", -1);
     for (char **l = lines; *l && !found; l++) {
-        MapLine m;
-        if (parse_map_line(*l, &m) && addr >= m.start && addr < m.end && m.name[0] == '/') {
+        ProcMapLine m;
+        if (proc_map_line(*l, &m) && addr >= m.start && addr < m.end && m.name[0] == '/') {
             const char *prefix = path_prefix();
             size_t len = strlen(prefix);
             bool inside = len && strncmp(m.name, prefix, len) == 0 && m.name[len] == '/';
@@ -554,11 +383,25 @@ bool proc_self_path_is_exe(int dirfd, const char *path)
 
 /* --- open --------------------------------------------------------------------------------------- */
 
+/* No file of the guest's is sealed like that by chance. */
+enum { TEXT_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
+
+bool proc_self_is_text(int fd, const char *name)
+{
+    char link[32], target[32] = "";
+    if (fcntl(fd, F_GET_SEALS) != TEXT_SEALS) {
+        return false;
+    }
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    return readlink(link, target, sizeof(target) - 1) > 0 && g_str_has_prefix(target, "/memfd:") &&
+           g_str_has_prefix(target + strlen("/memfd:"), name);
+}
+
 /* A descriptor on which `text` is read, opened as `flags` say. */
 static abi_long text_fd(const char *name, const GString *text, int flags)
 {
     char link[32];
-    int fd = memfd_create(name, MFD_CLOEXEC);
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0) {
         return -errno;
     }
@@ -570,6 +413,7 @@ static abi_long text_fd(const char *name, const GString *text, int flags)
         }
         done += (size_t)n;
     }
+    fcntl(fd, F_ADD_SEALS, TEXT_SEALS);
     /* once more through /proc: read-only, at offset 0, with the flags asked for */
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     int ro = open(link, flags & (O_CLOEXEC | O_NONBLOCK));

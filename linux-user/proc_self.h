@@ -28,7 +28,29 @@ const char *proc_exe(int dirfd, abi_ulong path, char buf[PATH_MAX]);
 /* (dirfd, path), a path of ours, is the exe link of this process: it means process.exec_path. */
 bool proc_self_path_is_exe(int dirfd, const char *path);
 
+/* True when fd reads the text that proc_self_open() made of the file called name. */
+bool proc_self_is_text(int fd, const char *name);
+
+/* A file of the host's /proc in full, g_free(); "" when it cannot be read. */
+char *proc_host_text(const char *path);
+
+/* One line of a maps file. */
+typedef struct ProcMapLine {
+    abi_ulong start, end, offset, inode;
+    char perms[5];
+    unsigned major, minor;
+    char *name;                 /* to the end of the line, or "" */
+} ProcMapLine;
+
+/* proc_maps.c: read such a line; name points into it. */
+bool proc_map_line(char *line, ProcMapLine *m);
+
 /* The text of /proc/self/maps, g_string_free(); for crash reports as well. */
 GString *proc_self_maps(void);
+GString *proc_self_smaps(void);
+
+/* The ioctl on the former, linux/fs.h of 6.11. */
+enum { PROCMAP_QUERY_ = (int)0xc0686611 };
+abi_long proc_self_query(abi_ulong fd, abi_ulong arg);
 
 #endif

@@ -42,6 +42,9 @@ static inline abi_ulong path_arg_at(abi_ulong addr, abi_ulong flags, char buf[PA
     return path_arg(addr, !(flags & 0x100), buf);
 }
 
+/* With a guest_base: an argument that may be a number or a pointer. Numbers are never mapped. */
+abi_ulong maybe_pointer(abi_ulong arg);
+
 /* File descriptors that belong to the emulator (sys_file.c). The guest can neither close nor replace
  * them. fd_own() moves *fd out of the guest's way, close-on-exec, and keeps *fd up to date when it has
  * to move again; *fd must live as long as it is owned. */

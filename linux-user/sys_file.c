@@ -145,8 +145,7 @@ abi_long sys_dup3(CPUState *cpu, const abi_ulong *a)
     return host_call(__NR_dup3, a[0], a[1], a[2], 0, 0, 0);
 }
 
-/* With a guest_base: an argument that may be a number or a pointer. Numbers are never mapped. */
-static abi_ulong maybe_pointer(abi_ulong arg)
+abi_ulong maybe_pointer(abi_ulong arg)
 {
     return guest_base && guest_page_prot(arg) >= 0 ? arg + guest_base : arg;
 }
@@ -157,11 +156,6 @@ abi_long sys_fcntl(CPUState *cpu, const abi_ulong *a)
         return -EBADF;
     }
     return safe_syscall(__NR_fcntl, a[0], a[1], maybe_pointer(a[2]), 0, 0, 0);
-}
-
-abi_long sys_ioctl(CPUState *cpu, const abi_ulong *a)
-{
-    return safe_syscall(__NR_ioctl, a[0], a[1], maybe_pointer(a[2]), 0, 0, 0);
 }
 
 /* --- open --------------------------------------------------------------------------------------- */

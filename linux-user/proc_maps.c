@@ -1,0 +1,329 @@
+/*
+ * linux-user/proc_maps.c: /proc/self/maps and smaps as the guest's address space has them, and the
+ * PROCMAP_QUERY ioctl on the former. Source: fs/proc/task_mmu.c.
+ *
+ * The host's list and the guest's map are walked side by side: files, offsets and names are the
+ * host's, bounds and protections the guest's.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "linux-user/mmap.h"
+#include "linux-user/proc_self.h"
+#include "linux-user/sys_common.h"
+
+typedef struct Range {
+    abi_ulong start, end;
+    int prot;
+    const char *name;
+} Range;
+
+static void collect_range(void *opaque, abi_ulong start, abi_ulong end, int prot, const char *name)
+{
+    Range r = { start, end, prot, name };
+    g_array_append_val((GArray *)opaque, r);
+}
+
+static GArray *guest_ranges(void)
+{
+    GArray *ranges = g_array_new(FALSE, FALSE, sizeof(Range));
+    guest_map_walk(collect_range, ranges);
+    return ranges;
+}
+
+bool proc_map_line(char *line, ProcMapLine *m)
+{
+    int used = 0;
+    if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu%n", &m->start, &m->end, m->perms, &m->offset,
+               &m->major, &m->minor, &m->inode, &used) != 7) {
+        return false;
+    }
+    m->name = line + used + strspn(line + used, " ");
+    return true;
+}
+
+/* The part of host line `m` that lies in the guest's range, as the guest sees it. */
+static bool clip(const ProcMapLine *m, const Range *r, ProcMapLine *out)
+{
+    abi_ulong start = MAX(m->start, r->start + guest_base), end = MIN(m->end, r->end + guest_base);
+    if (start >= end) {
+        return false;
+    }
+    *out = *m;
+    out->start = start - guest_base;
+    out->end = end - guest_base;
+    out->perms[0] = r->prot & PROT_READ ? 'r' : '-';
+    out->perms[1] = r->prot & PROT_WRITE ? 'w' : '-';
+    out->perms[2] = r->prot & PROT_EXEC ? 'x' : '-';
+    if (m->inode) {
+        out->offset += start - m->start;
+    }
+    if (r->name[0]) {
+        out->name = (char *)r->name;
+        out->offset = out->inode = 0;
+        out->major = out->minor = 0;
+    }
+    return true;
+}
+
+static bool joins(const ProcMapLine *a, const ProcMapLine *b)
+{
+    return a->end == b->start && !strcmp(a->perms, b->perms) && a->inode == b->inode &&
+           a->major == b->major && a->minor == b->minor && !strcmp(a->name, b->name) &&
+           (!a->inode || a->offset + (a->end - a->start) == b->offset);
+}
+
+/* The guest's mappings, in order. Their names point into *text, to be freed after them. */
+static GArray *guest_lines(char **text)
+{
+    GArray *lines = g_array_new(FALSE, FALSE, sizeof(ProcMapLine));
+    GArray *ranges = guest_ranges();
+    *text = proc_host_text("/proc/self/maps");
+    unsigned r = 0;
+    char *next;
+    for (char *l = *text; l && *l; l = next) {
+        ProcMapLine m, piece;
+        next = strchr(l, '\n');
+        if (next) {
+            *next++ = '\0';
+        }
+        if (!proc_map_line(l, &m)) {
+            continue;
+        }
+        /* both lists ascend: ranges that end below this line are done with */
+        while (r < ranges->len && g_array_index(ranges, Range, r).end + guest_base <= m.start) {
+            r++;
+        }
+        for (unsigned i = r; i < ranges->len; i++) {
+            const Range *range = &g_array_index(ranges, Range, i);
+            if (range->start + guest_base >= m.end) {
+                break;
+            }
+            if (!clip(&m, range, &piece)) {
+                continue;
+            }
+            ProcMapLine *last =
+                lines->len ? &g_array_index(lines, ProcMapLine, lines->len - 1) : NULL;
+            if (last && joins(last, &piece)) {
+                last->end = piece.end;
+            } else {
+                g_array_append_val(lines, piece);
+            }
+        }
+    }
+    g_array_free(ranges, TRUE);
+    return lines;
+}
+
+enum { NAME_COLUMN = 73 };
+
+static void print_map_line(GString *out, const ProcMapLine *m)
+{
+    size_t begin = out->len;
+    g_string_append_printf(out, "%08lx-%08lx %s %08lx %02x:%02x %lu ", m->start, m->end, m->perms,
+                           m->offset, m->major, m->minor, m->inode);
+    if (m->name[0]) {
+        while (out->len - begin < NAME_COLUMN) {
+            g_string_append_c(out, ' ');
+        }
+        g_string_append(out, m->name);
+    }
+    g_string_append_c(out, '\n');
+}
+
+GString *proc_self_maps(void)
+{
+    char *text;
+    GArray *lines = guest_lines(&text);
+    GString *out = g_string_new(NULL);
+    for (guint i = 0; i < lines->len; i++) {
+        print_map_line(out, &g_array_index(lines, ProcMapLine, i));
+    }
+    g_array_free(lines, TRUE);
+    g_free(text);
+    return out;
+}
+
+/* Each guest piece of a host mapping gets the host's numbers for all of it, but its own size. */
+GString *proc_self_smaps(void)
+{
+    GArray *ranges = guest_ranges();
+    char *text = proc_host_text("/proc/self/smaps");
+    char **lines = g_strsplit(text, "\n", -1);
+    GString *out = g_string_new(NULL);
+    for (char **l = lines; *l;) {
+        ProcMapLine m, piece;
+        if (!proc_map_line(*l, &m)) {
+            l++;
+            continue;
+        }
+        char **details = ++l, **next = l;
+        ProcMapLine other;
+        while (*next && !proc_map_line(*next, &other)) {
+            next++;
+        }
+        for (unsigned i = 0; i < ranges->len; i++) {
+            if (!clip(&m, &g_array_index(ranges, Range, i), &piece)) {
+                continue;
+            }
+            print_map_line(out, &piece);
+            for (char **d = details; d < next && **d; d++) {
+                if (g_str_has_prefix(*d, "Size:")) {
+                    g_string_append_printf(out, "Size:           %8lu kB\n",
+                                           (piece.end - piece.start) / 1024);
+                } else {
+                    g_string_append_printf(out, "%s\n", *d);
+                }
+            }
+        }
+        l = next;
+    }
+    g_strfreev(lines);
+    g_free(text);
+    g_array_free(ranges, TRUE);
+    return out;
+}
+
+/* --- PROCMAP_QUERY ------------------------------------------------------------------------------ */
+
+/* struct procmap_query of linux/fs.h (6.11) */
+typedef struct ProcmapQuery {
+    uint64_t size, query_flags, query_addr;
+    uint64_t start, end, flags, page_size, offset, inode;
+    uint32_t dev_major, dev_minor;
+    uint32_t name_size, build_id_size;
+    uint64_t name_addr, build_id_addr;
+} ProcmapQuery;
+_Static_assert(sizeof(ProcmapQuery) == 104, "struct procmap_query");
+
+enum {
+    QUERY_READABLE = 1,
+    QUERY_WRITABLE = 2,
+    QUERY_EXECUTABLE = 4,
+    QUERY_SHARED = 8,
+    QUERY_COVERING_OR_NEXT = 16,
+    QUERY_FILE_BACKED = 32,
+    QUERY_FLAGS = 63,
+    QUERY_SIZE_MIN = 24,
+};
+
+static unsigned line_flags(const ProcMapLine *m)
+{
+    return (m->perms[0] == 'r' ? QUERY_READABLE : 0) | (m->perms[1] == 'w' ? QUERY_WRITABLE : 0) |
+           (m->perms[2] == 'x' ? QUERY_EXECUTABLE : 0) | (m->perms[3] == 's' ? QUERY_SHARED : 0);
+}
+
+static const ProcMapLine *matching_line(const GArray *lines, uint64_t addr, uint64_t flags)
+{
+    unsigned perms = flags & (QUERY_READABLE | QUERY_WRITABLE | QUERY_EXECUTABLE | QUERY_SHARED);
+    for (guint i = 0; i < lines->len; i++) {
+        const ProcMapLine *m = &g_array_index(lines, ProcMapLine, i);
+        if (m->end <= addr) {
+            continue;
+        }
+        if (m->start > addr && !(flags & QUERY_COVERING_OR_NEXT)) {
+            return NULL;
+        }
+        if ((line_flags(m) & perms) == perms && (!(flags & QUERY_FILE_BACKED) || m->inode)) {
+            return m;
+        }
+        if (!(flags & QUERY_COVERING_OR_NEXT)) {
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+/* The page size and the build id are the host's to tell. */
+static abi_long query_host(ProcmapQuery *q)
+{
+    ProcmapQuery h = { .size = sizeof(h), .query_addr = q->start + guest_base,
+                       .build_id_size = q->build_id_size };
+    uint8_t build_id[64];
+    if (q->build_id_size) {
+        h.build_id_addr = host_arg(build_id);
+        h.build_id_size = MIN(q->build_id_size, sizeof(build_id));
+    }
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    abi_long ret = host_call(__NR_ioctl, (abi_ulong)fd, PROCMAP_QUERY_, host_arg(&h), 0, 0, 0);
+    close(fd);
+    if (ret < 0) {
+        return ret;
+    }
+    q->page_size = h.page_size;
+    if (q->build_id_size) {
+        q->build_id_size = h.build_id_size;
+        if (!guest_write(q->build_id_addr, build_id, MIN(h.build_id_size, sizeof(build_id)))) {
+            return -EFAULT;
+        }
+    }
+    return 0;
+}
+
+static abi_long query_answer(ProcmapQuery *q, const ProcMapLine *m)
+{
+    size_t name_size = strlen(m->name) + 1;
+    q->start = m->start;
+    q->end = m->end;
+    q->flags = line_flags(m);
+    q->offset = m->inode ? m->offset : 0;
+    q->inode = m->inode;
+    q->dev_major = m->inode ? m->major : 0;
+    q->dev_minor = m->inode ? m->minor : 0;
+    if (q->name_size && name_size > MIN(q->name_size, PATH_MAX) && name_size > 1) {
+        return -ENAMETOOLONG;
+    }
+    abi_long ret = query_host(q);
+    if (ret < 0) {
+        return ret;
+    }
+    if (q->name_size) {
+        q->name_size = name_size > 1 ? (uint32_t)name_size : 0;
+        if (q->name_size && !guest_write(q->name_addr, m->name, name_size)) {
+            return -EFAULT;
+        }
+    }
+    return 0;
+}
+
+static abi_long query_self(abi_ulong arg)
+{
+    ProcmapQuery q = { 0 };
+    uint64_t size;
+    if (!guest_read(&size, arg, sizeof(size))) {
+        return -EFAULT;
+    }
+    if (size > 4096) {
+        return -E2BIG;
+    }
+    if (size < QUERY_SIZE_MIN) {
+        return -EINVAL;
+    }
+    if (!guest_read(&q, arg, MIN(size, sizeof(q)))) {
+        return -EFAULT;
+    }
+    if (q.query_flags & ~(uint64_t)QUERY_FLAGS || (q.name_size != 0) != (q.name_addr != 0) ||
+        (q.build_id_size != 0) != (q.build_id_addr != 0)) {
+        return -EINVAL;
+    }
+    char *text;
+    GArray *lines = guest_lines(&text);
+    const ProcMapLine *m = matching_line(lines, q.query_addr, q.query_flags);
+    abi_long ret = m ? query_answer(&q, m) : -ENOENT;
+    g_array_free(lines, TRUE);
+    g_free(text);
+    return ret < 0 || guest_write(arg, &q, MIN(size, sizeof(q))) ? ret : -EFAULT;
+}
+
+abi_long proc_self_query(abi_ulong fd, abi_ulong arg)
+{
+    return proc_self_is_text((int)fd, "maps")
+               ? query_self(arg)
+               : host_call(__NR_ioctl, fd, PROCMAP_QUERY_, shift_arg(arg), 0, 0, 0);
+}

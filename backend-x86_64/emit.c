@@ -6,105 +6,14 @@
  */
 #include "backend-x86_64/emit.h"
 
-enum { REX = 0x40, REX_W = 8, REX_R = 4, REX_X = 2, REX_B = 1 };
-
-static const uint8_t legacy_prefix[4] = { 0, 0x66, 0xf3, 0xf2 };
-
-static inline unsigned insn_pp(X86Insn i)
+void x86_rr_any(Emit *e, X86Insn i, unsigned w, int reg, int rm)
 {
-    return (unsigned)i >> 12 & 3;
+    put_rr(e, i, w, reg, rm);
 }
 
-static inline unsigned insn_map(X86Insn i)
+void x86_rm_any(Emit *e, X86Insn i, unsigned w, int reg, int base, int32_t disp)
 {
-    return (unsigned)i >> 14 & 3;
-}
-
-static inline unsigned insn_digit(X86Insn i)
-{
-    return (unsigned)i >> X86E_DIGIT_SHIFT & 7;
-}
-
-/* Prefixes and opcode. rex holds the bits that are needed, REX itself if a plain one is. */
-static inline uint8_t *put_opcode(uint8_t *p, X86Insn i, unsigned rex)
-{
-    unsigned pp = insn_pp(i);
-    if (pp) {
-        *p++ = legacy_prefix[pp];
-    }
-    if (rex) {
-        *p++ = (uint8_t)(REX | rex);
-    }
-    unsigned map = insn_map(i);
-    if (map) {
-        *p++ = 0x0f;
-        if (map == 2) {
-            *p++ = 0x38;
-        } else if (map == 3) {
-            *p++ = 0x3a;
-        }
-    }
-    *p++ = (uint8_t)i;
-    return p;
-}
-
-static inline uint8_t *put_disp32(uint8_t *p, int32_t disp)
-{
-    memcpy(p, &disp, 4);
-    return p + 4;
-}
-
-static inline uint8_t *put_mem(uint8_t *p, unsigned reg, unsigned base, int32_t disp)
-{
-    unsigned modrm = (reg & 7) << 3 | (base & 7);
-    bool sib = (base & 7) == RSP;
-    if (disp == 0 && (base & 7) != RBP) {
-        *p++ = (uint8_t)modrm;
-        if (sib) {
-            *p++ = 0x24;
-        }
-        return p;
-    }
-    bool small = fits_s8(disp);
-    *p++ = (uint8_t)(modrm | (small ? 0x40 : 0x80));
-    if (sib) {
-        *p++ = 0x24;
-    }
-    if (small) {
-        *p++ = (uint8_t)disp;
-        return p;
-    }
-    return put_disp32(p, disp);
-}
-
-static inline unsigned rex_bits(unsigned w, unsigned reg, unsigned index, unsigned base)
-{
-    return w << 3 | (reg >> 1 & REX_R) | (index >> 2 & REX_X) | (base >> 3 & REX_B);
-}
-
-/* A byte register spl..dil needs a REX prefix, else it means ah..bh. */
-static inline unsigned byte_rex(X86Insn i, unsigned reg, bool rm_is_reg, unsigned rm)
-{
-    if (!(i & X86E_B8)) {
-        return 0;
-    }
-    bool reg_is_byte = !(insn_map(i)) && reg >= 4;
-    return reg_is_byte || (rm_is_reg && rm >= 4) ? REX : 0;
-}
-
-void x86_rr(Emit *e, X86Insn i, unsigned w, int reg, int rm)
-{
-    unsigned g = (unsigned)reg & 15, m = (unsigned)rm & 15;
-    uint8_t *p = put_opcode(e->ptr, i, rex_bits(w, g, 0, m) | byte_rex(i, g, true, m));
-    *p++ = (uint8_t)(0xc0 | (g & 7) << 3 | insn_digit(i) << 3 | (m & 7));
-    e->ptr = p;
-}
-
-void x86_rm(Emit *e, X86Insn i, unsigned w, int reg, int base, int32_t disp)
-{
-    unsigned g = (unsigned)reg & 15, b = (unsigned)base & 15;
-    uint8_t *p = put_opcode(e->ptr, i, rex_bits(w, g, 0, b) | byte_rex(i, g, false, 0));
-    e->ptr = put_mem(p, g | insn_digit(i), b, disp);
+    put_rm(e, i, w, reg, base, disp);
 }
 
 void x86_rx(Emit *e, X86Insn i, unsigned w, int reg, int base, int index, unsigned scale_log2,
@@ -113,25 +22,13 @@ void x86_rx(Emit *e, X86Insn i, unsigned w, int reg, int base, int index, unsign
     unsigned g = (unsigned)reg & 15, x = (unsigned)index & 15;
     unsigned b = base == NOREG ? (unsigned)RBP : (unsigned)base & 15;
     uint8_t *p = put_opcode(e->ptr, i, rex_bits(w, g, x, b) | byte_rex(i, g, false, 0));
-    unsigned modrm = (g & 7) << 3 | insn_digit(i) << 3 | 4;
-    unsigned sib = scale_log2 << 6 | (x & 7) << 3 | (b & 7);
-    if (base == NOREG) {
-        *p++ = (uint8_t)modrm;
-        *p++ = (uint8_t)sib;
-        p = put_disp32(p, disp);
-    } else if (disp == 0 && (b & 7) != RBP) {
-        *p++ = (uint8_t)modrm;
-        *p++ = (uint8_t)sib;
-    } else if (fits_s8(disp)) {
-        *p++ = (uint8_t)(modrm | 0x40);
-        *p++ = (uint8_t)sib;
-        *p++ = (uint8_t)disp;
-    } else {
-        *p++ = (uint8_t)(modrm | 0x80);
-        *p++ = (uint8_t)sib;
-        p = put_disp32(p, disp);
-    }
-    e->ptr = p;
+    unsigned any = base == NOREG || disp != 0 || (b & 7) == RBP;
+    unsigned wide = base == NOREG || !fits_s8(disp);        /* wide implies any */
+    unsigned mod = base == NOREG ? 0 : any << (6 + wide);
+    *p++ = (uint8_t)(mod | (g & 7) << 3 | insn_digit(i) << 3 | 4);
+    *p++ = (uint8_t)(scale_log2 << 6 | (x & 7) << 3 | (b & 7));
+    put_disp32(p, disp);
+    e->ptr = p + any + 3 * wide;
 }
 
 void x86_ra(Emit *e, X86Insn i, unsigned w, int reg, int32_t addr)

@@ -129,8 +129,9 @@ static inline uint32_t emit_pos(const Emit *e)
  * the row's FORM has an immediate, the caller emits it next (and must not use x86_rip then).
  * reg is modrm.reg; rows with a digit take 0 (it is or-ed in by the row).
  */
-void x86_rr(Emit *e, X86Insn i, unsigned w, int reg, int rm);
-void x86_rm(Emit *e, X86Insn i, unsigned w, int reg, int base, int32_t disp);   /* [base + disp] */
+static inline void x86_rr(Emit *e, X86Insn i, unsigned w, int reg, int rm);
+static inline void x86_rm(Emit *e, X86Insn i, unsigned w, int reg, int base, int32_t disp);
+                                                                        /* [base + disp] */
 void x86_rx(Emit *e, X86Insn i, unsigned w, int reg, int base, int index, unsigned scale_log2,
             int32_t disp);                                      /* base may be NOREG */
 void x86_ra(Emit *e, X86Insn i, unsigned w, int reg, int32_t addr);     /* absolute [addr] */
@@ -175,5 +176,113 @@ void emit_call_to(Emit *e, const uint8_t *target);
 uint8_t *emit_jcc32(Emit *e, X86Cond cc);               /* returns the rel32 field */
 uint8_t *emit_jmp32(Emit *e);
 void emit_set_rel32(uint8_t *field, const uint8_t *target);
+
+/*
+ * ---- the encoder's core ----
+ *
+ * Inline, because most calls name their instruction: then little is left to do at run time. Which
+ * optional bytes an instruction has is as good as random to a branch predictor, so they are shifted
+ * together in registers, and stored 8 bytes at a time: what follows overwrites the surplus.
+ */
+enum { REX = 0x40, REX_W = 8, REX_R = 4, REX_X = 2, REX_B = 1 };
+
+static inline unsigned insn_pp(X86Insn i)
+{
+    return (unsigned)i >> 12 & 3;
+}
+
+static inline unsigned insn_map(X86Insn i)
+{
+    return (unsigned)i >> 14 & 3;
+}
+
+static inline unsigned insn_digit(X86Insn i)
+{
+    return (unsigned)i >> X86E_DIGIT_SHIFT & 7;
+}
+
+static inline uint8_t *put_disp32(uint8_t *p, int32_t disp)
+{
+    memcpy(p, &disp, 4);
+    return p + 4;
+}
+
+/* Prefixes and opcode. rex holds the bits that are needed, REX itself if a plain one is. */
+static inline uint8_t *put_opcode(uint8_t *p, X86Insn i, unsigned rex)
+{
+    static const uint8_t legacy_prefix[4] = { 0, 0x66, 0xf3, 0xf2 };
+    static const uint16_t escape[4] = { 0, 0x0f, 0x380f, 0x3a0f };
+    unsigned pp = insn_pp(i), map = insn_map(i), n = map < 3 ? map : 2;
+    uint64_t v = escape[map] | (uint64_t)(uint8_t)i << 8 * n;
+    n += 1 + (rex != 0);
+    v = v << (rex != 0) * 8 | (rex ? REX | rex : 0);
+    n += pp != 0;
+    v = v << (pp != 0) * 8 | legacy_prefix[pp];
+    memcpy(p, &v, 8);
+    return p + n;
+}
+
+static inline uint8_t *put_mem(uint8_t *p, unsigned reg, unsigned base, int32_t disp)
+{
+    unsigned any = (disp != 0) | ((base & 7) == RBP), wide = any & !fits_s8(disp);
+    unsigned sib = (base & 7) == RSP;
+    uint64_t v = any << (6 + wide) | (reg & 7) << 3 | (base & 7);   /* mod 0, 1, 2: 0, 1, 4 bytes */
+    v |= sib * 0x2400;                                              /* SIB: no index */
+    v |= (uint64_t)(uint32_t)disp << (8 + 8 * sib);
+    memcpy(p, &v, 8);
+    return p + 1 + sib + any + 3 * wide;
+}
+
+static inline unsigned rex_bits(unsigned w, unsigned reg, unsigned index, unsigned base)
+{
+    return w << 3 | (reg >> 1 & REX_R) | (index >> 2 & REX_X) | (base >> 3 & REX_B);
+}
+
+/* A byte register spl..dil needs a REX prefix, else it means ah..bh. */
+static inline unsigned byte_rex(X86Insn i, unsigned reg, bool rm_is_reg, unsigned rm)
+{
+    if (!(i & X86E_B8)) {
+        return 0;
+    }
+    bool reg_is_byte = !(insn_map(i)) && reg >= 4;
+    return reg_is_byte || (rm_is_reg && rm >= 4) ? REX : 0;
+}
+
+static inline __attribute__((always_inline)) void put_rr(Emit *e, X86Insn i, unsigned w, int reg, int rm)
+{
+    unsigned g = (unsigned)reg & 15, m = (unsigned)rm & 15;
+    uint8_t *p = put_opcode(e->ptr, i, rex_bits(w, g, 0, m) | byte_rex(i, g, true, m));
+    *p++ = (uint8_t)(0xc0 | (g & 7) << 3 | insn_digit(i) << 3 | (m & 7));
+    e->ptr = p;
+}
+
+static inline __attribute__((always_inline)) void put_rm(Emit *e, X86Insn i, unsigned w, int reg, int base,
+                                                         int32_t disp)
+{
+    unsigned g = (unsigned)reg & 15, b = (unsigned)base & 15;
+    uint8_t *p = put_opcode(e->ptr, i, rex_bits(w, g, 0, b) | byte_rex(i, g, false, 0));
+    e->ptr = put_mem(p, g | insn_digit(i), b, disp);
+}
+
+void x86_rr_any(Emit *e, X86Insn i, unsigned w, int reg, int rm);
+void x86_rm_any(Emit *e, X86Insn i, unsigned w, int reg, int base, int32_t disp);
+
+static inline void x86_rr(Emit *e, X86Insn i, unsigned w, int reg, int rm)
+{
+    if (__builtin_constant_p(i)) {
+        put_rr(e, i, w, reg, rm);
+    } else {
+        x86_rr_any(e, i, w, reg, rm);
+    }
+}
+
+static inline void x86_rm(Emit *e, X86Insn i, unsigned w, int reg, int base, int32_t disp)
+{
+    if (__builtin_constant_p(i)) {
+        put_rm(e, i, w, reg, base, disp);
+    } else {
+        x86_rm_any(e, i, w, reg, base, disp);
+    }
+}
 
 #endif

@@ -309,6 +309,10 @@ static void reserve(BackendContext *be, const IrOp *op, const LowerRow *row, Opn
     if (out >= 0) {
         all &= ~(1u << out);
     }
+    uint32_t vacant = all & ~(be->locked | be->owned);
+    if (n == 1 ? vacant != 0 : (vacant & (vacant - 1)) != 0 && n == 2) {
+        return;                         /* the usual case */
+    }
     for (;;) {
         uint32_t mask = all & ~be->locked;
         if ((unsigned)__builtin_popcount(mask) < n) {

@@ -90,6 +90,7 @@ void ir_reset(IrContext *ir)
     ir->nops = 0;
     ir->nslots = 0;
     ir->cursor = NULL;
+    ir->liveness_done = false;
     arena_use(ir, ir->arena_first);
     memset(ir->const_hash, 0, CONST_BUCKETS * sizeof(ir->const_hash[0]));
 }

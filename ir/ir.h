@@ -84,6 +84,8 @@ typedef struct IrContext {
     uint8_t *arena_at, *arena_end;      /* free part of the current block */
     struct IrArenaBlock *arena, *arena_first;
     IrTemp **const_hash;        /* interning table, 256 buckets chained by pass-independent links */
+    uint64_t liveness_time;     /* liveness.c */
+    bool liveness_done;
     void *cursor;               /* ops are inserted before this op (NULL: at the end) */
 } IrContext;
 

@@ -16,34 +16,29 @@
  */
 #include "ir/ir.h"
 
-#include <glib.h>
-
 #include "ir/opt.h"
 
-enum { OUT_DEAD = 0x80, GLOBAL_WORDS = (IR_MAX_GLOBALS + 63) / 64 };
+enum { OUT_DEAD = 0x80 };
 
 /* How far above a mov its source's definition may lie to be retargeted. */
 enum { MOV_REACH = 4 };
 
+/*
+ * What is known of a value lies in its pass_bits: LIVE and WIDE, and above them the time when it was
+ * last cleared. Time counts from the end of the TB, and on from TB to TB. All that an observer does
+ * is to note the time: a global that was not written since is live, wide and seen. The last op is an
+ * observer, so no global needs to be reset.
+ */
+enum { LIVE = 1, WIDE = 2, SEEN = 4, TIME_SHIFT = 8 };
+
 typedef struct Liveness {
-    uint64_t *live, *wide;      /* bitmaps by temp index; globals come first */
-    uint64_t seen[GLOBAL_WORDS];
-    uint64_t globals[GLOBAL_WORDS];
+    uint64_t now, observed;
 } Liveness;
 
-static inline bool bit_get(const uint64_t *map, unsigned i)
+static inline unsigned state_of(const Liveness *lv, const IrTemp *t)
 {
-    return map[i / 64] >> (i % 64) & 1;
-}
-
-static inline void bit_set(uint64_t *map, unsigned i)
-{
-    map[i / 64] |= (uint64_t)1 << (i % 64);
-}
-
-static inline void bit_clear(uint64_t *map, unsigned i)
-{
-    map[i / 64] &= ~((uint64_t)1 << (i % 64));
+    bool seen = t->kind == IR_GLOBAL && t->pass_bits >> TIME_SHIFT < lv->observed;
+    return (unsigned)(t->pass_bits & (LIVE | WIDE)) | (seen ? LIVE | WIDE | SEEN : 0);
 }
 
 static bool is_pure_call(const IrOp *op)
@@ -61,36 +56,18 @@ static inline bool is_removable(const IrOp *op, unsigned flags)
     return (flags & IRF_PURE) || op->opcode == IR_env_ld || is_pure_call(op);
 }
 
-/* The low half of op's output depends on the low half of input i only. */
-static inline bool keeps_low_half(const IrOp *op, unsigned i)
-{
-    switch (op->opcode) {
-    case IR_mov:
-    case IR_add:
-    case IR_sub:
-    case IR_mul:
-    case IR_and:
-    case IR_or:
-    case IR_xor:
-    case IR_andn:
-    case IR_orn:
-    case IR_xnor:
-        return true;
-    case IR_shl:
-        return i == 0;
-    case IR_movcond:
-        return i >= 2;
-    default:
-        return false;
-    }
-}
+/* Bit i: the low half of the output depends on the low half of input i only. */
+static const uint8_t keeps_low_half[IR_OP_COUNT] = {
+    [IR_mov] = 1, [IR_add] = 3, [IR_sub] = 3, [IR_mul] = 3, [IR_and] = 3, [IR_or] = 3, [IR_xor] = 3,
+    [IR_andn] = 3, [IR_orn] = 3, [IR_xnor] = 3, [IR_shl] = 1, [IR_movcond] = 4 | 8,
+};
 
 /* mov d, s where s is a temp that dies: let the op that makes s write d instead. May remove ops
  * before mov that write d, too. */
-static bool retarget(IrContext *ir, Liveness *lv, IrOp *mov)
+static bool retarget(IrContext *ir, const Liveness *lv, IrOp *mov)
 {
     IrTemp *d = mov->out, *s = mov->in[0];
-    if (s->kind != IR_TEMP || bit_get(lv->live, s->index)) {
+    if (s->kind != IR_TEMP || (state_of(lv, s) & LIVE)) {
         return false;
     }
     IrOp *p = mov->prev;
@@ -122,79 +99,70 @@ static bool retarget(IrContext *ir, Liveness *lv, IrOp *mov)
 }
 
 /* First all deaths, then all lives: the same temp may be in two inputs. */
-static inline void read_inputs(Liveness *lv, IrOp *op, bool wide)
+static inline void read_inputs(const Liveness *lv, IrOp *op, bool wide)
 {
-    for (unsigned i = 0; i < op->nin; i++) {
-        op->dead |= (uint8_t)(!bit_get(lv->live, op->in[i]->index) << i);
+    unsigned n = op->nin, dead = op->dead;
+    for (unsigned i = 0; i < n; i++) {
+        dead |= (~state_of(lv, op->in[i]) & LIVE) << i;
     }
-    for (unsigned i = 0; i < op->nin; i++) {
-        bit_set(lv->live, op->in[i]->index);
-        if (opt_bits_read(op, i) > 32 && (wide || !keeps_low_half(op, i))) {
-            bit_set(lv->wide, op->in[i]->index);
+    op->dead = (uint8_t)dead;
+    for (unsigned i = 0; i < n; i++) {
+        bool whole = wide || !(keeps_low_half[op->opcode] >> i & 1);
+        op->in[i]->pass_bits |= whole && opt_bits_read(op, i) > 32 ? LIVE | WIDE : LIVE;
+    }
+}
+
+/* True if op is gone: nobody reads what it makes, or another op makes it now. */
+static bool remove_or_retarget(IrContext *ir, const Liveness *lv, IrOp *op, unsigned flags,
+                               unsigned state)
+{
+    IrTemp *out = op->out;
+    if ((op->opcode == IR_ext32s || op->opcode == IR_ext32u) && !(state & WIDE)) {
+        op->opcode = IR_mov;
+        op->type = IR_I64;
+        if (op->in[0] == out) {
+            return true;
         }
     }
+    return (!(state & LIVE) && is_removable(op, flags)) ||
+           (op->opcode == IR_mov && retarget(ir, lv, op));
 }
 
 void ir_liveness(IrContext *ir)
 {
-    size_t words = MAX((ir->ntemps + 63) / 64, (uint32_t)GLOBAL_WORDS);
-    Liveness lv = { .live = ir_alloc(ir, 2 * words * 8) };
-    lv.wide = lv.live + words;
-    for (unsigned w = 0; w < GLOBAL_WORDS; w++) {
-        unsigned n = MIN(MAX(ir->nglobals, w * 64) - w * 64, 64u);
-        lv.globals[w] = n ? ~(uint64_t)0 >> (64 - n) : 0;
+    Liveness lv = { .now = ir->liveness_time, .observed = ir->liveness_time };
+    if (ir->liveness_done) {        /* else they are new */
+        for (uint32_t i = ir->nglobals; i < ir->ntemps; i++) {
+            ir->temps[i]->pass_bits = 0;
+        }
     }
-
-    IR_FOREACH_REVERSE_SAFE(ir, op) {
+    /* An op that is removed still knows the one before it. */
+    for (IrOp *op = ir->head.prev; op != &ir->head; op = op->prev) {
+        op->dead = op->sync = 0;
         if (op->opcode == IR_insn_start) {      /* half of all ops */
-            op->dead = op->sync = 0;
             continue;
         }
         unsigned flags = ir_op_info[op->opcode].flags;
         IrTemp *out = op->out;
-        bool wide = out && bit_get(lv.wide, out->index);
-        op->dead = 0;
-        op->sync = 0;
+        unsigned state = 0;
         if (out) {
-            if ((op->opcode == IR_ext32s || op->opcode == IR_ext32u) && !wide) {
-                op->opcode = IR_mov;
-                op->type = IR_I64;
-                if (op->in[0] == out) {
-                    ir_op_remove(ir, op);
-                    continue;
-                }
-            }
-            bool dead = !bit_get(lv.live, out->index);
-            if (dead && is_removable(op, flags)) {
+            state = state_of(&lv, out);
+            if (remove_or_retarget(ir, &lv, op, flags, state)) {
                 ir_op_remove(ir, op);
                 continue;
             }
-            if (op->opcode == IR_mov) {
-                bool gone = retarget(ir, &lv, op);
-                op_p = op->prev;
-                if (gone) {
-                    ir_op_remove(ir, op);
-                    continue;
-                }
-            }
-            op->dead = dead ? OUT_DEAD : 0;
-            bit_clear(lv.live, out->index);
-            bit_clear(lv.wide, out->index);
-            if (out->kind == IR_GLOBAL) {
-                op->sync = bit_get(lv.seen, out->index);
-                bit_clear(lv.seen, out->index);
-            }
+            op->dead = state & LIVE ? 0 : OUT_DEAD;
+            op->sync = (state & SEEN) != 0;
+            out->pass_bits = ++lv.now << TIME_SHIFT;
         } else if (is_removable(op, flags)) {
             ir_op_remove(ir, op);
             continue;
         }
         if (observes_globals(op, flags)) {
-            for (unsigned w = 0; w < GLOBAL_WORDS; w++) {
-                lv.live[w] |= lv.globals[w];
-                lv.wide[w] |= lv.globals[w];
-                lv.seen[w] = lv.globals[w];
-            }
+            lv.observed = ++lv.now;
         }
-        read_inputs(&lv, op, wide);
+        read_inputs(&lv, op, state & WIDE);
     }
+    ir->liveness_time = lv.now;
+    ir->liveness_done = true;
 }

@@ -135,7 +135,12 @@ bool opt_fold_compare(Opt *o, IrOp *op);
 OptBits opt_bits_of(Opt *o, const IrTemp *t);
 OptBits opt_bits_of_result(Opt *o, const IrOp *op);
 /* How many low bits of input i op looks at. */
-unsigned opt_bits_read(const IrOp *op, unsigned i);
+unsigned opt_bits_read_narrow(const IrOp *op, unsigned i);
+extern const uint8_t opt_reads_narrow[IR_OP_COUNT];     /* ops that may look at less than their type's */
+static inline unsigned opt_bits_read(const IrOp *op, unsigned i)
+{
+    return op->type != IR_I32 && !opt_reads_narrow[op->opcode] ? 64 : opt_bits_read_narrow(op, i);
+}
 /* A value with the same low n bits as t, by undoing extensions. */
 IrTemp *opt_bits_narrow(Opt *o, IrTemp *t, unsigned n);
 

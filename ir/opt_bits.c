@@ -226,7 +226,13 @@ OptBits opt_bits_of_result(Opt *o, const IrOp *op)
     return r;
 }
 
-unsigned opt_bits_read(const IrOp *op, unsigned i)
+const uint8_t opt_reads_narrow[IR_OP_COUNT] = {
+    [IR_ext8s] = 1, [IR_ext16s] = 1, [IR_ext32s] = 1, [IR_ext8u] = 1, [IR_ext16u] = 1,
+    [IR_ext32u] = 1, [IR_shl] = 1, [IR_shr] = 1, [IR_sar] = 1, [IR_rotl] = 1, [IR_rotr] = 1,
+    [IR_guest_st] = 1, [IR_guest_amo] = 1, [IR_guest_cmpxchg] = 1, [IR_fcvt_fi] = 1,
+};
+
+unsigned opt_bits_read_narrow(const IrOp *op, unsigned i)
 {
     bool is32 = op->type == IR_I32;
     switch (op->opcode) {

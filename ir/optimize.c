@@ -205,6 +205,20 @@ static void record_copy(Opt *o, const IrOp *op)
     }
 }
 
+/* A quick answer for most ops: nothing is known about the bits of the result. */
+static bool nothing_known(Opt *o, const IrOp *op)
+{
+    if (op->opcode == IR_guest_ld) {
+        return (op->k[1] & MO_SIZE) == MO_64;
+    }
+    if ((op->opcode == IR_add || op->opcode == IR_sub) && op->type == IR_I64 &&
+        op->in[0]->kind != IR_CONST) {
+        const OptInfo *i = opt_info(o, op->in[0]);
+        return i->zeros == 0 && i->sbits <= 2;
+    }
+    return false;
+}
+
 static void record(Opt *o, IrOp *op)
 {
     bool is_int = ir_is_int_op((IrOpcode)op->opcode);
@@ -213,7 +227,7 @@ static void record(Opt *o, IrOp *op)
         record_copy(o, op);
         return;
     }
-    if (op->out->cls == IR_INT) {
+    if (op->out->cls == IR_INT && !nothing_known(o, op)) {
         OptBits bits = opt_bits_of_result(o, op);
         if (is_int && (bits.zeros | bits.ones) == ~(uint64_t)0) {
             opt_to_const(o, op, bits.ones);
@@ -223,7 +237,7 @@ static void record(Opt *o, IrOp *op)
         new.zeros = bits.zeros;
         new.ones = bits.ones;
         new.sbits = (uint8_t)bits.sbits;
-    } else {
+    } else if (op->out->cls == IR_FP) {
         new.fp = (uint8_t)opt_fp_result(o, op);
     }
     if ((ir_op_info[op->opcode].flags & IRF_PURE) && op->nin - 1u < 2) {

@@ -126,10 +126,11 @@ typedef struct BackendExit {
     uint64_t why;               /* see BACKEND_EXIT_* */
 } BackendExit;
 enum {
-    BACKEND_EXIT_SLOT = 0,      /* | slot: an unchained jump of tb; env->pc is its aim */
+    BACKEND_EXIT_SLOT = 0,      /* | slot: an unchained jump of tb; the slot's pc is to be stored */
     BACKEND_EXIT_LOOKUP = 0x100,    /* indirect jump missed the jump cache; env->pc is its aim */
     BACKEND_EXIT_POLL = 0x200,  /* exit_request was seen; env->pc is where to go on */
     BACKEND_EXIT_REASON = 0x400,    /* | reason of exit_tb; env->pc stored */
+    BACKEND_EXIT_POLL_SLOT = 0x800, /* | slot: BACKEND_EXIT_POLL at this jump; its pc is to be stored */
 };
 typedef BackendExit BackendEnterFn(void *env, const void *code);
 

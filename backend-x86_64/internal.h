@@ -71,7 +71,6 @@ struct BackendContext {
     unsigned ninsns;
     uint8_t *after_call;        /* end of the last helper call emitted */
     uint8_t *leave_tail;        /* lea rax, [header]; jmp leave: shared by the stubs; or NULL */
-    uint8_t *slot_stub_body[16];    /* in the slot's stub: env->pc = its pc, leave by edx */
 };
 
 /* rbp-relative displacement of a byte offset in env. */

@@ -1,10 +1,10 @@
 /*
  * backend-x86_64/lower_exit.c: the ways out of a TB.
  *
- * Direct: a patchable jmp, jcc or call, whose rel32 first goes to the slot's stub, of slot n:
- *     stub:   mov edx, n
- *     body:   env->pc = the slot's pc;  lea rax, [tb header];  jmp leave
- * is entered at `body` by polls, with edx = BACKEND_EXIT_POLL.
+ * Direct: a patchable jmp, jcc or call, whose rel32 first goes to the slot's stub:
+ *     mov edx, slot;  lea rax, [tb header];  jmp leave
+ * of which the stubs of a TB share the second half. A third of all code is stubs: the aim's pc is not
+ * in them, the loop takes it from the slot.
  *
  * Indirect: the jump cache is probed inline at (pc & mask << 1) * 8; a miss leaves with rax = 0.
  *
@@ -57,13 +57,11 @@ static void cold_slot_stub(BackendContext *be, ColdStub *s)
     unsigned slot = (unsigned)s->k[0];
     be->res->slots[slot].stub = emit_pos(&be->e);
     if (slot) {
-        emit_mov_ri(&be->e, RDX, BACKEND_EXIT_SLOT | slot);
+        emit_leave(be, BACKEND_EXIT_SLOT | slot);
     } else {
         emit_zero(&be->e, RDX);
+        emit_header_and_leave(be);
     }
-    be->slot_stub_body[slot] = be->e.ptr;
-    store_pc(be, s->k[1]);
-    emit_header_and_leave(be);
 }
 
 /* The rel32 that e->ptr stands behind is the jump of the slot. */
@@ -76,7 +74,6 @@ static ColdStub *use_slot(BackendContext *be, const IrOp *op, uint64_t slot, uin
     ColdStub *s = cold_new(be, cold_slot_stub, op, NULL, NOREG);
     s->harmless = true;
     s->k[0] = slot;
-    s->k[1] = pc;
     cold_from(s, field);
     return s;
 }
@@ -108,8 +105,7 @@ static void emit_poll_test(BackendContext *be)
 
 static void cold_poll_slot(BackendContext *be, ColdStub *s)
 {
-    emit_mov_ri(&be->e, RDX, BACKEND_EXIT_POLL);
-    emit_jmp_to(&be->e, be->slot_stub_body[s->k[0]]);
+    emit_leave(be, BACKEND_EXIT_POLL_SLOT | (uint32_t)s->k[0]);
 }
 
 /* A poll for a jump that goes backward. The stub is queued by finish_poll(), after the slot's. */

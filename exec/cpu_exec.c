@@ -395,6 +395,11 @@ static CPUException interpret(CPUState *cpu, uint32_t cflags)
     return e.kind == IR_EXIT_TB ? exit_reason(cpu, (CPUException)e.reason) : EXCP_NONE;
 }
 
+static uint64_t slot_pc(const TranslationBlock *tb, uint64_t slot)
+{
+    return tb->jump[slot].pc;
+}
+
 static CPUException run(CPUState *cpu)
 {
     CPURISCVState *env = &cpu->env;
@@ -465,10 +470,14 @@ static CPUException run(CPUState *cpu)
             stat_inc(STAT_exit_lookup);
         } else if (e.why & BACKEND_EXIT_POLL) {
             stat_inc(STAT_exit_poll);
+        } else if (e.why & BACKEND_EXIT_POLL_SLOT) {
+            stat_inc(STAT_exit_poll);
+            env->pc = slot_pc(e.tb, e.why & 0xff);
         } else {
             stat_inc(STAT_exit_slot);
             last = e.tb;
             last_slot = (unsigned)e.why;
+            env->pc = slot_pc(last, last_slot);
             last_flushes = code_buffer.flushes;
         }
     }

@@ -27,6 +27,7 @@ typedef uint32_t CodeRef;
 
 /* A patchable jump of a TB. Protected by tb_lock. */
 typedef struct TBJump {
+    uint64_t pc;                    /* guest pc it goes to */
     CodeRef patch;                  /* its rel32 field */
     CodeRef stub;                   /* where it goes when unchained */
     CodeRef to;                     /* TB that it is chained to, or 0 */

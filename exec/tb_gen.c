@@ -199,7 +199,8 @@ static void finish_tb(TranslationBlock *t, const DisasContextBase *dc, const Fet
     memcpy((uint8_t *)t - map_size, map, map_size);
     CodeRef code = code_buffer_ref(t->code);
     for (unsigned n = 0; n < res->nslots; n++) {
-        t->jump[n] = (TBJump){ .patch = code + res->slots[n].patch,
+        t->jump[n] = (TBJump){ .pc = res->slots[n].pc,
+                               .patch = code + res->slots[n].patch,
                                .stub = code + res->slots[n].stub };
     }
 }

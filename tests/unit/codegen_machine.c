@@ -123,7 +123,14 @@ bool generate_at(Machine *m, unsigned offset)
 
 BackendExit enter(Machine *m, const void *code)
 {
-    return ((BackendEnterFn *)(uintptr_t)m->cfg.enter)(&env, code);
+    BackendExit e = ((BackendEnterFn *)(uintptr_t)m->cfg.enter)(&env, code);
+    /* As the loop does: the pc is that of the slot, which is one of the program made last. */
+    bool poll = e.why & BACKEND_EXIT_POLL_SLOT;
+    if (poll || e.why < BACKEND_EXIT_LOOKUP) {
+        env.pc = m->res.slots[e.why & 0xff].pc;
+        e.why = poll ? BACKEND_EXIT_POLL : e.why;
+    }
+    return e;
 }
 
 /* xorshift */

@@ -33,7 +33,7 @@ static const LowerRow row_shift_cl = {
 
 static const LowerRow *choose_row(const BackendContext *be, const IrOp *op)
 {
-    if (op->opcode >= IR_shl && op->opcode <= IR_rotr && op->in[1]->kind != IR_CONST &&
+    if (op->opcode - (unsigned)IR_shl <= IR_rotr - IR_shl && op->in[1]->kind != IR_CONST &&
         (op->opcode >= IR_rotl || !have(be, HOST_BMI2))) {
         return &row_shift_cl;
     }
@@ -163,24 +163,32 @@ void emit_helper_call(BackendContext *be, unsigned nr)
 
 /* ---- the walk ---- */
 
-static void add_insn_row(BackendContext *be, uint64_t pc)
+static inline void add_insn_row(BackendContext *be, uint64_t pc)
 {
-    if (be->after_call == be->e.ptr) {
+    if (__builtin_expect(be->after_call == be->e.ptr, 0)) {
         emit_nops(&be->e, 1);
     }
     uint32_t host = emit_pos(&be->e);
-    if (be->ninsns && be->insns[be->ninsns - 1].host == host) {
-        be->ninsns--;
-    } else if (be->ninsns && be->insns[be->ninsns - 1].pc == pc) {
-        return;
+    BackendInsn *row = &be->insns[be->ninsns];
+    if (be->ninsns && row[-1].host == host) {
+        row[-1].pc = pc;
+    } else if (!be->ninsns || row[-1].pc != pc) {
+        row->host = host;
+        row->pc = pc;
+        be->ninsns++;
     }
-    be->insns[be->ninsns++] = (BackendInsn){ .host = host, .pc = pc };
 }
 
-static bool has_room(const BackendContext *be)
+/* Room for code and one more insn row. */
+static inline bool has_room(const BackendContext *be)
 {
-    return be->e.end - be->e.ptr >= EMIT_MARGIN && be->ninsns < BE_MAX_INSNS &&
-           be->ncold + 8 < BE_MAX_COLD && be->nlabel_refs + 4 < BE_MAX_LABEL_REFS;
+    return be->e.end - be->e.ptr >= EMIT_MARGIN && be->ninsns < BE_MAX_INSNS;
+}
+
+/* Room for the stubs and label references of one more op. */
+static inline bool has_room_for_op(const BackendContext *be)
+{
+    return has_room(be) && be->ncold < BE_MAX_COLD - 8 && be->nlabel_refs < BE_MAX_LABEL_REFS - 4;
 }
 
 static void lower_op(BackendContext *be, const IrOp *op)
@@ -197,15 +205,19 @@ static void lower_op(BackendContext *be, const IrOp *op)
 static bool lower_ops(BackendContext *be)
 {
     IR_FOREACH(be->ir, op) {
-        if (!has_room(be)) {
+        if (op->opcode == IR_insn_start) {      /* half of all ops */
+            if (!has_room(be)) {
+                return false;
+            }
+            be->pc = op->k[0];
+            add_insn_row(be, be->pc);
+            continue;
+        }
+        if (!has_room_for_op(be)) {
             return false;
         }
         switch (op->opcode) {
         case IR_nop:
-            break;
-        case IR_insn_start:
-            be->pc = op->k[0];
-            add_insn_row(be, be->pc);
             break;
         case IR_set_label:
             ra_sync_globals(be);

@@ -56,6 +56,7 @@ struct BackendContext {
     uint32_t locked;            /* registers the current op uses */
     uint32_t owned;             /* bit for each owner[] that is not NULL */
     uint32_t free_slots;        /* bitmap of spill slots */
+    bool demoted;               /* an input of the current op was turned into a memory operand */
     uint32_t next_victim[2];
     uint64_t rng;
     const IrContext *last_ir;   /* whose globals are prepared */

@@ -160,6 +160,7 @@ static void demote(BackendContext *be, const IrOp *op, const LowerRow *row, Opnd
             }
             int r = t->reg;
             store_home(be, t);
+            be->demoted = true;
             for (unsigned j = 0; j < todo; j++) {
                 if (op->in[j] == t && opnd_is_reg(in[j], r)) {
                     in[j] = opnd_mem(home_disp(be, t));
@@ -244,23 +245,36 @@ static inline bool is_narrow(const IrOp *op, unsigned i)
     return op->type == IR_I32 && (op->opcode <= IR_movcond || op->opcode == IR_brcond_tb);
 }
 
-static Opnd resolve_input(BackendContext *be, const IrOp *op, const LowerRow *row, Opnd *in,
-                          unsigned i)
+/* Is input i where its kind allows it: an immediate, in a register, in memory? */
+static inline bool is_at_rest(BackendContext *be, const IrOp *op, unsigned kind, unsigned i, Opnd *o)
 {
-    IrTemp *t = op->in[i];
-    unsigned kind = row->in[i];
+    const IrTemp *t = op->in[i];
     if (t->kind == IR_CONST && (kind & IN_BIT_I)) {
         int64_t v = is_narrow(op, i) ? (int32_t)t->value : (int64_t)t->value;
         if (fits_s32(v) || (op->opcode == IR_mov && t->reg < 0)) {
-            return opnd_imm(v);         /* a mov takes any, straight to where it shall be */
+            *o = opnd_imm(v);           /* a mov takes any, straight to where it shall be */
+            return true;
         }
     }
     if (t->reg >= 0) {
         be->locked |= 1u << t->reg;
-        return opnd_reg(t->reg);
+        *o = opnd_reg(t->reg);
+        return true;
     }
     if ((kind & IN_BIT_M) && t->mem_valid) {
-        return opnd_mem(home_disp(be, t));
+        *o = opnd_mem(home_disp(be, t));
+        return true;
+    }
+    return false;
+}
+
+static Opnd resolve_input(BackendContext *be, const IrOp *op, const LowerRow *row, Opnd *in,
+                          unsigned i)
+{
+    IrTemp *t = op->in[i];
+    Opnd o;
+    if (is_at_rest(be, op, row->in[i], i, &o)) {
+        return o;
     }
     assert(t->mem_valid || t->kind == IR_CONST);
     int r = alloc_or_demote(be, op, row, in, i, class_mask(t->cls));
@@ -336,8 +350,38 @@ static void reserve(BackendContext *be, const IrOp *op, const LowerRow *row, Opn
     }
 }
 
+static inline void choose_out_and_temps(BackendContext *be, const IrOp *op, const LowerRow *row,
+                                        Opnd *in, int *out)
+{
+    *out = op->out ? choose_out(be, op, row, in) : NOREG;
+    if (row->itemps) {
+        reserve(be, op, row, in, *out, IR_INT, row->itemps);
+    }
+    if (row->xtemps) {
+        reserve(be, op, row, in, *out, IR_FP, row->xtemps);
+    }
+}
+
+/* The inputs of most ops are at rest: nothing is to be emitted. Else false, and in[] says nothing. */
+static inline bool resolve_at_rest(BackendContext *be, const IrOp *op, const LowerRow *row, Opnd *in)
+{
+    be->locked = 0;
+    for (unsigned i = 0; i < op->nin; i++) {
+        unsigned kind = row->in[i];
+        if ((kind & (IN_BIT_A | IN_BIT_C)) || !is_at_rest(be, op, kind, i, &in[i])) {
+            return false;
+        }
+        be->locked |= op->in[i]->reg >= 0 ? 1u << op->in[i]->reg : 0;
+    }
+    return true;
+}
+
 void ra_resolve(BackendContext *be, const IrOp *op, const LowerRow *row, Opnd *in, int *out)
 {
+    if (!row->clobber && resolve_at_rest(be, op, row, in)) {
+        choose_out_and_temps(be, op, row, in, out);
+        return;
+    }
     uint32_t in_place = row->clobber ? empty_clobbered(be, op, row) : 0;
     uint32_t locked = row->clobber;
     for (unsigned i = 0; i < op->nin; i++) {
@@ -358,13 +402,7 @@ void ra_resolve(BackendContext *be, const IrOp *op, const LowerRow *row, Opnd *i
             in[i] = opnd_reg(r);
         }
     }
-    *out = op->out ? choose_out(be, op, row, in) : NOREG;
-    if (row->itemps) {
-        reserve(be, op, row, in, *out, IR_INT, row->itemps);
-    }
-    if (row->xtemps) {
-        reserve(be, op, row, in, *out, IR_FP, row->xtemps);
-    }
+    choose_out_and_temps(be, op, row, in, out);
 }
 
 int ra_temp(BackendContext *be, IrClass cls)
@@ -403,11 +441,16 @@ static void kill_value(BackendContext *be, IrTemp *t)
 void ra_finish(BackendContext *be, const IrOp *op, int out)
 {
     be->locked = 0;
-    for (unsigned i = 0; i < op->nin; i++) {
-        IrTemp *t = op->in[i];
-        if ((op->dead >> i & 1) || (t->kind == IR_CONST && t->slot >= 0)) {
-            kill_value(be, t);
+    unsigned dying = op->dead & 0xf;
+    if (__builtin_expect(be->demoted, 0)) {     /* maybe a constant, which keeps no slot */
+        be->demoted = false;
+        for (unsigned i = 0; i < op->nin; i++) {
+            IrTemp *c = op->in[i];
+            dying |= (unsigned)(c->kind == IR_CONST && c->slot >= 0) << i;
         }
+    }
+    for (; dying; dying &= dying - 1) {
+        kill_value(be, op->in[__builtin_ctz(dying)]);
     }
     IrTemp *t = op->out;
     if (!t) {

@@ -12,7 +12,7 @@
 
 #include <glib.h>
 
-enum { ARENA_BLOCK = 64 * 1024, CONST_BUCKETS = 256 };
+enum { ARENA_BLOCK = 64 * 1024, CONST_BITS = 5, CONST_BUCKETS = 1 << CONST_BITS };
 
 typedef struct IrArenaBlock {
     struct IrArenaBlock *next;
@@ -173,7 +173,7 @@ IrTemp *ir_temp_new(IrContext *ir, IrClass cls)
 
 IrTemp *ir_const(IrContext *ir, uint64_t value)
 {
-    unsigned h = (unsigned)((value * 0x9e3779b97f4a7c15u) >> 56);
+    unsigned h = (unsigned)((value * 0x9e3779b97f4a7c15u) >> (64 - CONST_BITS));
     for (ConstNode *n = (ConstNode *)ir->const_hash[h]; n; n = n->next) {
         if (n->temp.value == value) {
             return &n->temp;

@@ -83,7 +83,7 @@ typedef struct IrContext {
     uint32_t nslots;            /* jump slots used: 0 .. nslots-1 */
     uint8_t *arena_at, *arena_end;      /* free part of the current block */
     struct IrArenaBlock *arena, *arena_first;
-    IrTemp **const_hash;        /* interning table, 256 buckets chained by pass-independent links */
+    IrTemp **const_hash;        /* interning table, chained by pass-independent links */
     uint64_t liveness_time;     /* liveness.c */
     bool liveness_done;
     void *cursor;               /* ops are inserted before this op (NULL: at the end) */

@@ -14,7 +14,7 @@
 #include "exec/tb_cache.h"
 #include "frontend/emulate.h"
 
-enum { COUNT_BITS = 6, COUNT_MASK = (1 << COUNT_BITS) - 1, TABLE_BITS = 16, PAGE_BYTES = 4096 };
+enum { COUNT_BITS = 6, COUNT_MASK = (1 << COUNT_BITS) - 1, TABLE_BITS = 14, PAGE_BYTES = 4096 };
 
 /* pc bits << COUNT_BITS | times entered; pages of it are touched as code is. */
 static uint32_t cold_count[1 << TABLE_BITS];
@@ -36,9 +36,8 @@ void cold_forget_pages(void)
 
 static uint32_t *count_entry(uint64_t pc)
 {
-    /* Neighbours share a cache line; each stretch that covers the table starts elsewhere. */
-    uint64_t n = pc >> 3;
-    return &cold_count[(n + (n >> TABLE_BITS) * 0x9e3779b1u) & ((1 << TABLE_BITS) - 1)];
+    /* Spread evenly: the table is small, so that a short program touches little memory. */
+    return &cold_count[(pc >> 1) * 0x9e3779b97f4a7c15u >> (64 - TABLE_BITS)];
 }
 
 /* A jump leads to pc: emulate it once more? */

@@ -8,7 +8,6 @@
  * may do anything but write to stderr: end, die of a signal, loop. A guest gone wild must not do harm: root
  * lends it the rights of nobody, so that its kill(-1, SIGKILL) finds none of our processes.
  */
-#define _GNU_SOURCE
 #include <elf.h>
 #include <fcntl.h>
 #include <grp.h>

@@ -23,7 +23,6 @@
 
 #include <glib.h>
 
-#include "exec/log.h"
 #include "linux-user/mmap.h"
 #include "linux-user/signal.h"
 #include "linux-user/syscall.h"
@@ -125,8 +124,18 @@ static abi_long do_fork(CPUState *cpu, const CloneRequest *rq)
 
 /* ---- vfork ---- */
 
+/* What a caller that goes on while its child runs waits for. */
+typedef struct ChildReport {
+    CPUState *cpu;                  /* the child's */
+    const CloneRequest *rq;
+    _Atomic uint32_t done;          /* futex flag: pid is valid, nobody will look here again */
+    abi_long pid;
+} ChildReport;
+
 typedef struct VforkStart {
     CPUState *cpu;
+    ChildReport *report;            /* or NULL */
+    int32_t pid;                    /* in the parent's namespace; only with a report */
     bool clear_handlers;
 } VforkStart;
 
@@ -139,65 +148,116 @@ static int vfork_child(void *opaque)
     if (start->clear_handlers) {
         signal_clear_handlers(task);
     }
+    ChildReport *report = start->report;
+    if (report) {
+        if (report->rq->flags & CLONE_PARENT_SETTID) {
+            guest_write(report->rq->parent_tid, &start->pid, sizeof(start->pid));
+        }
+        report->pid = start->pid;
+        futex_flag_set(&report->done);
+    }
     signal_unblock_host(task);
     cpu_loop(start->cpu);
 }
 
-static __attribute__((noinline)) abi_long vfork_host(CPUState *child, const CloneRequest *rq)
+/* With a report the child's pid comes in start.pid, through CLONE_PARENT_SETTID; clone() has one
+ * argument for that and for a pidfd. */
+static __attribute__((noinline)) abi_long vfork_host(CPUState *child, const CloneRequest *rq,
+                                                     ChildReport *report)
 {
-    uint64_t flags = rq->flags & ~((uint64_t)CLONE_SETTLS | CLONE_CLEAR_SIGHAND);
+    uint64_t flags = rq->flags & ~((uint64_t)CLONE_SETTLS | CLONE_DETACHED | CLONE_CLEAR_SIGHAND);
     uint64_t child_tid = (uint64_t)(uintptr_t)g2h_or_null(rq->child_tid);
     uintptr_t top = ((uintptr_t)alloca(64) - STACK_GAP) & ~(uintptr_t)15;
     uint64_t regs[6];
     struct clone_args ca;
-    VforkStart start = { child, (rq->flags & CLONE_CLEAR_SIGHAND) != 0 };
+    VforkStart start = { child, report, 0, (rq->flags & CLONE_CLEAR_SIGHAND) != 0 };
+    uint64_t parent_tid = (uint64_t)(uintptr_t)g2h_or_null(rq->parent_tid);
 
-    if (rq->is_clone3) {
+    if (report) {
+        flags |= CLONE_VFORK | CLONE_PARENT_SETTID;
+        parent_tid = (uint64_t)(uintptr_t)&start.pid;
+    }
+    if (rq->is_clone3 || (report && flags & CLONE_PIDFD)) {
         fill_clone_args(&ca, rq, flags);
+        ca.exit_signal = flags & CLONE_PARENT ? 0 : ca.exit_signal;
         ca.child_tid = child_tid;
-        ca.parent_tid = (uint64_t)(uintptr_t)g2h_or_null(rq->parent_tid);
+        ca.parent_tid = parent_tid;
         ca.stack = top - STACK_GAP;
         ca.stack_size = STACK_GAP;
         memcpy(regs, (uint64_t[]){ SYS_clone3, (uintptr_t)&ca, sizeof(ca), 0, 0, 0 }, sizeof(regs));
     } else {
+        uint64_t parent = report ? parent_tid : parent_arg(rq, flags);
         memcpy(regs,
-               (uint64_t[]){ SYS_clone, flags | (uint64_t)rq->exit_signal, top,
-                             parent_arg(rq, flags), child_tid, 0 },
+               (uint64_t[]){ SYS_clone, flags | (uint64_t)rq->exit_signal, top, parent, child_tid, 0 },
                sizeof(regs));
     }
     return host_clone(regs, vfork_child, &start);
 }
 
-static abi_long do_vfork(CPUState *cpu, const CloneRequest *rq)
+/* A CPU and a Task for a child that shares our memory. */
+static CPUState *sharing_child_new(CPUState *cpu, const CloneRequest *rq)
 {
     Task *task = cpu->opaque;
     CPUState *child = cpu_clone(cpu);
     Task *child_task = task_inherit(child, task);
     clone_set_registers(child, rq);
     child_task->is_vfork_child = true;
-    child_task->altstack = task->altstack;      /* as the kernel, for CLONE_VFORK */
-    child_task->sighand = signal_copy_actions(task);
-    if (rq->flags & CLONE_SIGHAND) {
-        log_printf(LOG_UNIMP, "vfork with CLONE_SIGHAND: actions are copied\n");
+    if (rq->flags & CLONE_VFORK) {
+        child_task->altstack = task->altstack;      /* as the kernel */
     }
+    child_task->sighand =
+        rq->flags & CLONE_SIGHAND ? signal_share_actions(task) : signal_copy_actions(task);
+    return child;
+}
 
-    abi_long pid = vfork_host(child, rq);
-
-    current_task = task;
+/* It has called execve, or ended, or never begun. */
+static void sharing_child_free(CPUState *child)
+{
+    Task *child_task = child->opaque;
     atomic_store(&child->running, 0);           /* should it have been killed inside */
     cpu_destroy(child);
     signal_free_actions(child_task->sighand);
     task_free(child_task);
+}
+
+static abi_long do_vfork(CPUState *cpu, const CloneRequest *rq)
+{
+    CPUState *child = sharing_child_new(cpu, rq);
+    abi_long pid = vfork_host(child, rq, NULL);
+    current_task = cpu->opaque;
+    sharing_child_free(child);
     return pid;
+}
+
+static void *sharing_thread(void *opaque)
+{
+    ChildReport *report = opaque;
+    CPUState *child = report->cpu;
+    abi_long pid = vfork_host(child, report->rq, report);
+    if (pid < 0) {
+        report->pid = pid;
+        futex_flag_set(&report->done);
+    }
+    current_task = NULL;
+    sharing_child_free(child);
+    return NULL;
+}
+
+static abi_long do_clone_vm(CPUState *cpu, const CloneRequest *rq)
+{
+    ChildReport report = { .cpu = sharing_child_new(cpu, rq), .rq = rq };
+    if (!host_thread_start(cpu->opaque, sharing_thread, &report)) {
+        sharing_child_free(report.cpu);
+        return -EAGAIN;
+    }
+    futex_flag_wait(&report.done);
+    return report.pid;
 }
 
 abi_long process_create(CPUState *cpu, const CloneRequest *rq)
 {
-    if ((rq->flags & (CLONE_VM | CLONE_VFORK)) == (CLONE_VM | CLONE_VFORK)) {
-        return do_vfork(cpu, rq);
+    if (!(rq->flags & CLONE_VM)) {
+        return do_fork(cpu, rq);
     }
-    if (rq->flags & CLONE_VM) {
-        log_printf(LOG_UNIMP, "clone with CLONE_VM, not a thread, not vfork: memory is copied\n");
-    }
-    return do_fork(cpu, rq);
+    return rq->flags & CLONE_VFORK ? do_vfork(cpu, rq) : do_clone_vm(cpu, rq);
 }

@@ -52,12 +52,13 @@ typedef struct HostSigaction {
 /* Actions of a process (or of a vfork child, which has a copy). */
 typedef struct SigHand {
     pthread_mutex_t lock;
+    _Atomic unsigned users;     /* of a copy: processes that share it by CLONE_SIGHAND */
     uint64_t known;             /* actions set by us; the others are what the host inherited */
     GuestSigaction action[SIGNALS + 1];
 } SigHand;
 
 /* The one global: the table of the process. A vfork child's is reached from its Task only. */
-static SigHand process_sighand = { .lock = PTHREAD_MUTEX_INITIALIZER };
+static SigHand process_sighand = { .lock = PTHREAD_MUTEX_INITIALIZER, .users = 1 };
 
 extern char __executable_start[];   /* the linker's */
 extern char safe_syscall_start[], safe_syscall_end[], safe_syscall_interrupted[];
@@ -611,6 +612,7 @@ struct SigHand *signal_copy_actions(Task *task)
 {
     SigHand *copy = g_new0(SigHand, 1);
     pthread_mutex_init(&copy->lock, NULL);
+    copy->users = 1;
     pthread_mutex_lock(&task->sighand->lock);
     copy->known = task->sighand->known;
     memcpy(copy->action, task->sighand->action, sizeof(copy->action));
@@ -618,9 +620,17 @@ struct SigHand *signal_copy_actions(Task *task)
     return copy;
 }
 
+struct SigHand *signal_share_actions(Task *task)
+{
+    atomic_fetch_add(&task->sighand->users, 1);
+    return task->sighand;
+}
+
 void signal_free_actions(struct SigHand *sighand)
 {
-    g_free(sighand);
+    if (atomic_fetch_sub(&sighand->users, 1) == 1) {
+        g_free(sighand);
+    }
 }
 
 void signal_clear_handlers(Task *task)

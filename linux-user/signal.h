@@ -50,12 +50,13 @@ void signal_thread_end(Task *task);
 abi_long signal_action(CPUState *cpu, int sig, abi_ulong act, abi_ulong oldact, abi_ulong size);
 abi_long signal_altstack(CPUState *cpu, abi_ulong ss, abi_ulong oss);
 
-/* The table of actions. fork: hold it still around the fork. A vfork child has a copy, which its
- * parent frees. CLONE_CLEAR_SIGHAND: handlers back to default. execve: what is ignored stays so. */
+/* The table of actions. fork: hold it still around the fork. A child that shares our memory
+ * has a copy, or the same by CLONE_SIGHAND; freed by its parent. CLONE_CLEAR_SIGHAND: handlers back to default. execve: what is ignored stays so. */
 void signal_fork_prepare(Task *task);
 void signal_fork_parent(Task *task);
 void signal_fork_child(CPUState *cpu);
 struct SigHand *signal_copy_actions(Task *task);
+struct SigHand *signal_share_actions(Task *task);
 void signal_free_actions(struct SigHand *sighand);
 void signal_clear_handlers(Task *task);
 void signal_exec_prepare(Task *task);

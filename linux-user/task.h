@@ -37,7 +37,8 @@ typedef struct Task {
     abi_ulong robust_list;
     bool exiting;                   /* exit(2) was called: cpu_loop() ends the thread */
     int exit_code;
-    bool is_vfork_child;
+    bool is_vfork_child;            /* or any other process that shares its parent's memory */
+    bool made_threads;
     void *thread_start;             /* private to thread.c */
 } Task;
 

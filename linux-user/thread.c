@@ -130,8 +130,7 @@ static void *thread_main(void *opaque)
         atomic_fetch_add(&thread_count, 1);
         start->result = tid;
     }
-    atomic_store(&start->done, 1);
-    futex_wake_all(&start->done);
+    futex_flag_set(&start->done);
     if (err < 0) {
         return NULL;
     }
@@ -144,6 +143,33 @@ static void *thread_main(void *opaque)
     return NULL;
 }
 
+bool host_thread_start(Task *task, void *(*fn)(void *), void *arg)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, HOST_STACK);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    signal_thread_begin(task);
+    int err = pthread_create(&thread, &attr, fn, arg);
+    signal_thread_end(task);
+    pthread_attr_destroy(&attr);
+    return err == 0;
+}
+
+void futex_flag_set(_Atomic uint32_t *flag)
+{
+    atomic_store(flag, 1);
+    futex_wake_all(flag);
+}
+
+void futex_flag_wait(_Atomic uint32_t *flag)
+{
+    while (!atomic_load(flag)) {
+        host_syscall(SYS_futex, flag, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0);
+    }
+}
+
 abi_long thread_create(CPUState *cpu, const CloneRequest *rq)
 {
     CPUState *child = cpu_clone(cpu);
@@ -151,23 +177,13 @@ abi_long thread_create(CPUState *cpu, const CloneRequest *rq)
     clone_set_registers(child, rq);
 
     ThreadStart start = { .cpu = child, .rq = rq };
-    pthread_attr_t attr;
-    pthread_t thread;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, HOST_STACK);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    signal_thread_begin(cpu->opaque);
-    int err = pthread_create(&thread, &attr, thread_main, &start);
-    signal_thread_end(cpu->opaque);
-    pthread_attr_destroy(&attr);
-    if (err) {
+    ((Task *)cpu->opaque)->made_threads = true;
+    if (!host_thread_start(cpu->opaque, thread_main, &start)) {
         cpu_destroy(child);
         task_free(task);
         return -EAGAIN;
     }
-    while (!atomic_load(&start.done)) {
-        host_syscall(SYS_futex, &start.done, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0);
-    }
+    futex_flag_wait(&start.done);
     return start.result;
 }
 
@@ -292,8 +308,10 @@ _Noreturn void thread_exit_leader(CPUState *cpu)
     if (!task->is_vfork_child) {        /* that one's things are its parent's, which wakes up now */
         thread_exit(cpu);
     }
+    /* Not to be outlived by helpers of ours, whose status would be the process's. */
+    int nr = task->made_threads ? SYS_exit : SYS_exit_group;
     for (;;) {
-        host_syscall(SYS_exit, code);
+        host_syscall(nr, code);
     }
 }
 

@@ -4,6 +4,8 @@
 #ifndef LINUX_USER_THREAD_H
 #define LINUX_USER_THREAD_H
 
+#include <stdatomic.h>
+
 #include "linux-user/task.h"
 
 /* clone() and clone3() in one form. Addresses are the guest's, 0: none. */
@@ -20,6 +22,11 @@ typedef struct CloneRequest {
 /* thread.c: a thread of this process. The caller's signals are blocked on the host; returns the new
  * tid or -errno. */
 abi_long thread_create(CPUState *cpu, const CloneRequest *rq);
+/* Run fn(arg) on a detached thread of the host. False: there are too many. */
+bool host_thread_start(Task *task, void *(*fn)(void *), void *arg);
+/* A futex of one process that is set once. */
+void futex_flag_set(_Atomic uint32_t *flag);
+void futex_flag_wait(_Atomic uint32_t *flag);
 /* End of a thread: robust futexes, clear_child_tid, everything that is its own. The leader of the
  * process leaves itself as a zombie. */
 void thread_exit(CPUState *cpu);

@@ -85,6 +85,20 @@ typedef struct ExecFile {
     bool set_id;
 } ExecFile;
 
+/* May it be executed? The kernel itself can tell since 6.14: no file that is open for writing may, and
+ * who watches the file is told of the attempt. */
+static abi_long exec_allowed(const ExecFile *f, const char *path)
+{
+    enum { AT_EXECVE_CHECK_ = 0x10000 };
+    static const char *const argv[] = { "", NULL };
+    abi_long ret = host_syscall(SYS_execveat, f->dirfd, f->path, argv, argv + 1,
+                                f->flags | AT_EXECVE_CHECK_);
+    if (ret != -EINVAL && ret != -ENOSYS) {
+        return ret;
+    }
+    return faccessat(f->dirfd, path, X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
 /* Check and open it: 0 or -errno. */
 static abi_long exec_file_open(ExecFile *f)
 {
@@ -105,8 +119,9 @@ static abi_long exec_file_open(ExecFile *f)
         snprintf(own, sizeof(own), "/proc/self/fd/%d", f->dirfd);
         path = own;
     }
-    if (faccessat(f->dirfd, path, X_OK, AT_EACCESS) < 0) {
-        return -errno;
+    abi_long ret = exec_allowed(f, path);
+    if (ret < 0) {
+        return ret;
     }
     f->fd = openat(f->dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (f->fd < 0) {

@@ -9,6 +9,7 @@
  * The exe link of another process that runs under the same emulator leads to the file that is mapped
  * where its code begins.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/prctl.h>
@@ -381,6 +382,28 @@ bool proc_self_path_is_exe(int dirfd, const char *path)
            is_our_task(dir);
 }
 
+bool proc_runs_file(const struct stat *file)
+{
+    bool runs = false;
+    struct dirent *e;
+    DIR *proc = opendir("/proc");
+    while (proc && !runs && (e = readdir(proc))) {
+        char dir[PATH_MAX], path[PATH_MAX], buf[PATH_MAX];
+        if (e->d_name[0] < '0' || e->d_name[0] > '9') {
+            continue;
+        }
+        snprintf(dir, sizeof(dir), "/proc/%s", e->d_name);
+        const char *exe = exe_of(dir, path);
+        struct stat st;
+        runs = exe && stat(path_resolve(exe, buf, true), &st) == 0 && st.st_ino == file->st_ino &&
+               st.st_dev == file->st_dev;
+    }
+    if (proc) {
+        closedir(proc);
+    }
+    return runs;
+}
+
 /* --- open --------------------------------------------------------------------------------------- */
 
 /* No file of the guest's is sealed like that by chance. */
@@ -428,6 +451,9 @@ static abi_long open_exe(char dir[PATH_MAX], int flags)
     const char *path = exe_of(dir, exe);
     if (!path) {
         return PROC_NOT_OURS;
+    }
+    if (flags & (O_ACCMODE | O_TRUNC) && !(flags & O_PATH)) {
+        return -ETXTBSY;
     }
     path = path_resolve(path, buf, true);
     return safe_syscall(__NR_openat, (abi_ulong)AT_FDCWD, host_arg(path), (abi_ulong)flags, 0, 0, 0);

@@ -10,6 +10,7 @@
 
 #include <glib.h>
 #include <limits.h>
+#include <sys/stat.h>
 
 #include "linux-user/guest_ptr.h"
 
@@ -27,6 +28,9 @@ abi_long proc_self_open(int dirfd, abi_ulong path, int flags);
 const char *proc_exe(int dirfd, abi_ulong path, char buf[PATH_MAX]);
 /* (dirfd, path), a path of ours, is the exe link of this process: it means process.exec_path. */
 bool proc_self_path_is_exe(int dirfd, const char *path);
+
+/* True when the file is the program of a guest process, ours or another's that we may look at. */
+bool proc_runs_file(const struct stat *file);
 
 /* True when fd reads the text that proc_self_open() made of the file called name. */
 bool proc_self_is_text(int fd, const char *name);

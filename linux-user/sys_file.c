@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "linux-user/abi_structs.h"
+#include "linux-user/loader.h"
 #include "linux-user/mmap.h"
 #include "linux-user/proc_self.h"
 #include "linux-user/sys_common.h"
@@ -165,6 +166,29 @@ static bool open_follows(uint64_t flags)
     return !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
 }
 
+/* Is (dirfd, path), for the host, a program that guests run? It cannot be opened for writing then; the
+ * kernel, which runs the emulator, does not know. Only a file that may be executed is looked at. */
+static bool text_busy(int dirfd, abi_ulong path)
+{
+    struct stat st;
+    abi_long ret = host_call(__NR_newfstatat, (abi_ulong)dirfd, path, host_arg(&st), 0, 0, 0);
+    if (G_LIKELY(ret < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))) {
+        return false;
+    }
+    ret = host_call(__NR_openat, (abi_ulong)dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, 0, 0);
+    bool riscv = ret >= 0 && exec_kind((int)ret) == EXEC_RISCV;
+    if (ret >= 0) {
+        close((int)ret);
+    }
+    return riscv && proc_runs_file(&st);
+}
+
+static bool open_writes(uint64_t flags)
+{
+    return (flags & O_ACCMODE || flags & O_TRUNC) && !(flags & O_PATH) &&
+           (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+}
+
 /* May block: a FIFO waits for its other end. */
 abi_long sys_openat(CPUState *cpu, const abi_ulong *a)
 {
@@ -173,7 +197,11 @@ abi_long sys_openat(CPUState *cpu, const abi_ulong *a)
     if (ret != PROC_NOT_OURS) {
         return ret;
     }
-    return safe_syscall(__NR_openat, a[0], path_arg(a[1], open_follows(a[2]), buf), a[2], a[3], 0, 0);
+    abi_ulong path = path_arg(a[1], open_follows(a[2]), buf);
+    if (open_writes(a[2]) && text_busy((int)a[0], path)) {
+        return -ETXTBSY;
+    }
+    return safe_syscall(__NR_openat, a[0], path, a[2], a[3], 0, 0);
 }
 
 abi_long sys_openat2(CPUState *cpu, const abi_ulong *a)
@@ -188,8 +216,21 @@ abi_long sys_openat2(CPUState *cpu, const abi_ulong *a)
             return ret;
         }
         path = path_arg(a[1], open_follows(how.flags), buf);
+        if (open_writes(how.flags) && text_busy((int)a[0], path)) {
+            return -ETXTBSY;
+        }
     }
     return safe_syscall(__NR_openat2, a[0], path, shift_arg(a[2]), a[3], 0, 0);
+}
+
+abi_long sys_truncate(CPUState *cpu, const abi_ulong *a)
+{
+    char buf[PATH_MAX];
+    abi_ulong path = path_arg(a[0], true, buf);
+    if (text_busy(AT_FDCWD, path)) {
+        return -ETXTBSY;
+    }
+    return host_call(__NR_truncate, path, a[1], 0, 0, 0, 0);
 }
 
 abi_long sys_readlinkat(CPUState *cpu, const abi_ulong *a)

@@ -110,6 +110,20 @@ static int sleeps(void *arg)
     return 0;
 }
 
+struct orphan_info {
+    pid_t parent;
+    int fd;
+};
+
+static int orphan(void *arg)
+{
+    struct orphan_info info = *(struct orphan_info *)arg;
+    while (getppid() == info.parent) {
+        usleep(1000);
+    }
+    return write(info.fd, "o", 1) != 1;
+}
+
 static void terminate(pid_t pid)
 {
     if (pid > 0) {
@@ -187,13 +201,14 @@ int main(void)
     /* the parent ends first */
     fflush(stdout);
     int p[2];
+    char byte = 0;
     pipe(p);
     if (fork() == 0) {
-        step = 0;
-        clone(ping, top(0), CLONE_VM | SIGCHLD, NULL);
-        step = 19;
+        struct orphan_info orphan_info = { getpid(), p[1] };
+        clone(orphan, top(0), CLONE_VM | SIGCHLD, &orphan_info);
         _exit(0);
     }
     wait(NULL);
+    printf("orphan: %d %c\n", read(p[0], &byte, 1) == 1, byte);
     return 0;
 }

@@ -209,6 +209,7 @@ int main(void)
         _exit(0);
     }
     wait(NULL);
-    printf("orphan: %d %c\n", read(p[0], &byte, 1) == 1, byte);
+    ok = read(p[0], &byte, 1) == 1;
+    printf("orphan: %d %c\n", ok, byte);
     return 0;
 }

@@ -104,22 +104,26 @@ abi_long sys_epoll_ctl(CPUState *cpu, const abi_ulong *a)
     return host_call(__NR_epoll_ctl, a[0], a[1], a[2], host_arg(&ev), 0, 0);
 }
 
-enum { EPOLL_BATCH = 512 };     /* more wait in the kernel for the next call */
-
+/* The kernel writes its packed events to the start of the guest's array, however long; then they are
+ * spread from the last to the first. Events that have no room when spread are lost. */
 static abi_long epoll_wait_masked(long nr, const abi_ulong *a, abi_ulong timeout)
 {
-    struct epoll_event ev[EPOLL_BATCH];
-    abi_ulong max = (int)a[2] > EPOLL_BATCH ? EPOLL_BATCH : a[2];
-    abi_ulong b[6] = { a[0], host_arg(ev), max, timeout };
-    abi_long n = call_mask_arg(nr, b, 4, a[4], a[5]);
-    if (n <= 0) {
-        return n;
+    if ((int)a[2] > INT_MAX / (int)sizeof(GuestEpollEvent)) {
+        return -EINVAL;
     }
-    GuestEpollEvent out[EPOLL_BATCH];
-    for (abi_long i = 0; i < n; i++) {
-        out[i] = (GuestEpollEvent){ .events = ev[i].events, .data = ev[i].data.u64 };
+    abi_ulong b[6] = { a[0], shift_arg(a[1]), a[2], timeout };
+    abi_long n = call_mask_arg(nr, b, 4, a[4], a[5]), room = n;
+    for (abi_long i = n; i-- > 0;) {
+        struct epoll_event ev;
+        if (!guest_read(&ev, a[1] + (abi_ulong)i * sizeof(ev), sizeof(ev))) {
+            return -EFAULT;
+        }
+        GuestEpollEvent out = { .events = ev.events, .data = ev.data.u64 };
+        if (!guest_write(a[1] + (abi_ulong)i * sizeof(out), &out, sizeof(out))) {
+            room = i;
+        }
     }
-    return guest_write(a[1], out, (size_t)n * sizeof(out[0])) ? n : -EFAULT;
+    return n > 0 && room == 0 ? -EFAULT : room;
 }
 
 abi_long sys_epoll_pwait(CPUState *cpu, const abi_ulong *a)

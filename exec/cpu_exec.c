@@ -506,9 +506,19 @@ CPUException cpu_exec(CPUState *cpu)
     return excp;
 }
 
-void cpu_fast_ecall(CPURISCVState *env)
+/* While we are away, the code around the ecall may be dropped, or the whole buffer flushed. */
+void cpu_ecall(CPURISCVState *env, vaddr pc)
 {
-    exec_options.fast_ecall(env_cpu(env));
+    CPUState *cpu = env_cpu(env);
+    unsigned drops = atomic_load_explicit(&tb_drops, memory_order_relaxed);
+    env->pc = pc;
+    cpu_leave(cpu);
+    bool go_on = exec_options.ecall(cpu);
+    cpu_enter(cpu);
+    if (__builtin_expect(!go_on || drops != atomic_load_explicit(&tb_drops, memory_order_relaxed), 0)) {
+        cpu->exception = EXCP_INTERRUPT;
+        cpu_loop_exit(cpu);
+    }
 }
 
 /* ---- start ---- */

@@ -78,9 +78,11 @@ typedef struct ExecOptions {
     bool no_chain;
     bool optimize;              /* default true */
     bool stats;                 /* count for -stats */
-    /* Which system calls need no exit, and how they run (cpu.h, cpu_fast_ecall()); NULL: none. */
-    bool (*ecall_is_fast)(uint64_t nr);
-    void (*fast_ecall)(CPUState *cpu);
+    /* System calls without an exit (cpu.h, cpu_ecall()): which may be made so, NULL: none; and how:
+     * false when the loop has something to do before the next insn, env says where. Called as if
+     * cpu_exec() had returned EXCP_ECALL. */
+    bool (*ecall_stays)(uint64_t nr);
+    bool (*ecall)(CPUState *cpu);
     unsigned cold;              /* entries of a block before it is translated; 0: translate at once */
     bool interp;                /* -tier interp: run the IR by ir_interp() instead of code */
     uint64_t guest_base;

@@ -11,6 +11,7 @@
 #include "exec/code_buffer.h"
 
 pthread_mutex_t tb_lock = PTHREAD_MUTEX_INITIALIZER;
+_Atomic unsigned tb_drops;
 
 /*
  * The hash table: chains through hash_next. It grows with the number of TBs; the old tables stay
@@ -141,6 +142,7 @@ void tb_drop(TranslationBlock *tb)
         return;
     }
     atomic_store(&tb->invalid, true);
+    atomic_fetch_add_explicit(&tb_drops, 1, memory_order_relaxed);
     TbHash *h = atomic_load_explicit(&tb_hash, memory_order_relaxed);
     _Atomic CodeRef *link = tb_bucket(h, tb->pc, tb->flags);
     for (TranslationBlock *t; (t = tb_at(atomic_load_explicit(link, memory_order_relaxed))) != NULL;
@@ -167,6 +169,7 @@ void tb_cache_reset(void)
     }
     memset((void *)h->bucket, 0, sizeof(h->bucket[0]) << h->bits);
     tb_count = 0;
+    atomic_fetch_add_explicit(&tb_drops, 1, memory_order_relaxed);
     tb_pages_reset();
 }
 

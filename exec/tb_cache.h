@@ -13,6 +13,8 @@
 #include "exec/tb.h"
 
 extern pthread_mutex_t tb_lock;
+/* Changes when a TB is dropped, or all are. */
+extern _Atomic unsigned tb_drops;
 
 void tb_cache_init(void);
 TranslationBlock *tb_lookup(uint64_t pc, uint32_t flags, uint32_t cflags);

@@ -101,7 +101,7 @@ static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t fl
     dc->base.window = w->bytes;
     dc->g = &gen_globals;
     dc->exts = exec_options.exts;
-    dc->ecall_is_fast = exec_options.ecall_is_fast;
+    dc->ecall_stays = exec_options.interp ? NULL : exec_options.ecall_stays;
     ir_reset(gen_ir);
     translator_loop(&riscv_translator_ops, &dc->base);
     gen_ir->nslots = dc->base.nslots;

@@ -84,9 +84,9 @@ static inline uint32_t cpu_tb_flags(const CPURISCVState *env)
     return env->frm;
 }
 
-/* Provided by exec/: run the system call in a7, a0.. without leaving generated code and set a0. Only
- * for those that neither block, nor raise or unblock signals, nor change memory maps. */
-void cpu_fast_ecall(CPURISCVState *env);
+/* Provided by exec/: make the system call in a7, a0.. for the ecall at pc. Returns, with a0 set, when
+ * nothing keeps the next insn from being executed; else leaves the helper that is running. */
+void cpu_ecall(CPURISCVState *env, vaddr pc);
 
 /* Provided by exec/: leave the helper that is running with this exception; the guest state is
  * unwound to the insn that called the helper. Only from helpers called by generated code. */

@@ -32,8 +32,8 @@ uint64_t helper_rdinstret(void *env, uint64_t a0, uint64_t a1, uint64_t a2, uint
     return monotonic_ns();
 }
 
-uint64_t helper_fast_ecall(void *env, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+uint64_t helper_ecall(void *env, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 {
-    cpu_fast_ecall(env);
+    cpu_ecall(env, a0);
     return 0;
 }

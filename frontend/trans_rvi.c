@@ -390,12 +390,13 @@ bool trans_fence_tso(DisasContext *dc, const DecodedInsn *d)
 bool trans_ecall(DisasContext *dc, const DecodedInsn *d)
 {
     uint64_t nr;
-    if (trans_const_x(dc, RV_A7, &nr) && dc->ecall_is_fast && dc->ecall_is_fast(nr)) {
-        ir_gen_call(dc->base.ir, HELPER_fast_ecall, NULL, 0, NULL, NULL, NULL, NULL);
-        dc->const_known &= ~(UINT32_C(1) << RV_A0);
+    if (!dc->ecall_stays || (trans_const_x(dc, RV_A7, &nr) && !dc->ecall_stays(nr))) {
+        trans_exit(dc, EXCP_ECALL, dc->pc);
         return true;
     }
-    trans_exit(dc, EXCP_ECALL, dc->pc);
+    IrTemp *pc = ir_const(dc->base.ir, dc->pc);
+    ir_gen_call(dc->base.ir, HELPER_ecall, NULL, 1, pc, NULL, NULL, NULL);
+    dc->const_known &= ~(UINT32_C(1) << RV_A0);
     return true;
 }
 

@@ -20,7 +20,7 @@ typedef struct DisasContext {
     DisasContextBase base;
     const RiscvGlobals *g;
     RvExtSet exts;
-    bool (*ecall_is_fast)(uint64_t nr);     /* may be NULL: see cpu_fast_ecall() */
+    bool (*ecall_stays)(uint64_t nr);   /* by cpu_ecall(), for this number; NULL: for none */
     uint8_t frm;                /* dynamic rounding mode in force (from tb_flags) */
     uint64_t pc;                /* of the insn being translated */
     unsigned len;               /* its length */

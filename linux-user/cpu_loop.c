@@ -13,28 +13,35 @@
 
 enum { ECALL_SIZE = 4 };
 
-static void run_ecall(CPUState *cpu, Task *task)
+/* False: the next insn is not to be executed just yet, or another one is. */
+static bool run_ecall(CPUState *cpu, Task *task)
 {
     CPURISCVState *env = &cpu->env;
     /* a0 keeps its value until there is a result, so that a restart need only go back to the ecall.
      */
     env->pc += ECALL_SIZE;
-    task->in_syscall = true;
     abi_long ret = syscall_dispatch(cpu, env->gpr[RV_A7], &env->gpr[RV_A0]);
-    task->in_syscall = false;
     switch (ret) {
     case SYSCALL_NO_RESULT:
-        break;
+        return false;
     case -ERESTARTSYS_:
     case -ERESTARTNOINTR_:
     case -ERESTARTNOHAND_:
     case -ERESTART_RESTARTBLOCK_:
         env->pc -= ECALL_SIZE;
         task->restart = (int)-ret;
-        break;
+        return false;
     default:
         env->gpr[RV_A0] = (uint64_t)ret;
+        return !task->signal_pending && !task->restore_sigmask && !task->exiting;
     }
+}
+
+bool cpu_loop_ecall(CPUState *cpu)
+{
+    Task *task = cpu->opaque;
+    /* What came before the ecall is delivered before it. */
+    return G_LIKELY(!task->signal_pending) && run_ecall(cpu, task);
 }
 
 void cpu_loop_run(CPUState *cpu)
@@ -44,10 +51,7 @@ void cpu_loop_run(CPUState *cpu)
     while (!task->exiting) {
         switch (cpu_exec(cpu)) {
         case EXCP_ECALL:
-            /* What came before the ecall is delivered before it. */
-            if (G_LIKELY(!task->signal_pending)) {
-                run_ecall(cpu, task);
-            }
+            cpu_loop_ecall(cpu);
             break;
         case EXCP_ILLEGAL:
             signal_force(cpu, SIGILL, ILL_ILLOPC, cpu->env.pc);

@@ -181,8 +181,8 @@ static void set_comm(const char *path)
 static _Noreturn void run(abi_ulong sp)
 {
     exec_options.guest_base = guest_base;
-    exec_options.ecall_is_fast = syscall_is_fast;
-    exec_options.fast_ecall = syscall_run_fast;
+    exec_options.ecall_stays = syscall_returns;
+    exec_options.ecall = cpu_loop_ecall;
     exec_init();
     if (guest_base) {
         syscall(SYS_arch_prctl, ARCH_SET_GS, guest_base);

@@ -51,25 +51,10 @@ abi_long syscall_dispatch(CPUState *cpu, abi_ulong nr, const abi_ulong *a)
     return ret;
 }
 
-/* Calls that programs make often and that need no exit from generated code. */
-bool syscall_is_fast(uint64_t nr)
+bool syscall_returns(uint64_t nr)
 {
-    static const uint16_t fast[] = { 113, 114, 168, 169, 172, 173, 174, 175, 176, 177, 178 };
-    if (log_enabled(LOG_STRACE) || user_options.strace) {
-        return false;
-    }
-    for (unsigned i = 0; i < G_N_ELEMENTS(fast); i++) {
-        if (fast[i] == nr) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void syscall_run_fast(CPUState *cpu)
-{
-    uint64_t *gpr = cpu->env.gpr;
-    gpr[RV_A0] = (uint64_t)rows[gpr[RV_A7]].handler(cpu, &gpr[RV_A0]);
+    const SyscallRow *row = syscall_row(nr);
+    return !row || (row->ret != ARG_NORET && row->ret != ARG_EXEC);
 }
 
 abi_long host_call(long nr, abi_ulong a0, abi_ulong a1, abi_ulong a2, abi_ulong a3, abi_ulong a4,

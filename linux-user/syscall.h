@@ -35,9 +35,8 @@ enum {
 /* Run the system call in env's registers (a7, a0..a5), with strace. Returns the result. */
 abi_long syscall_dispatch(CPUState *cpu, abi_ulong nr, const abi_ulong *a);
 
-/* For ExecOptions: clock_gettime, getpid and the like run inside generated code (cpu_fast_ecall). */
-bool syscall_is_fast(uint64_t nr);
-void syscall_run_fast(CPUState *cpu);
+/* For ExecOptions: not one of those that end the program or never come back to the next insn. */
+bool syscall_returns(uint64_t nr);
 
 /* How a call reaches the host: host_call() or safe_syscall(). The result is -errno or what the call
  * returns. */

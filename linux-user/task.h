@@ -29,7 +29,6 @@ typedef struct Task {
     uint64_t fault_pending;         /* SIGSEGV, SIGBUS, SIGILL that somebody sent; maybe blocked */
     siginfo_t fault_info[3];        /* in that order */
     int restart;                    /* restart code of the syscall that just ended, or 0 */
-    bool in_syscall;
     void *host_altstack;            /* private to signal.c */
     void *exec_scratch;             /* private to exec.c: freed by a vfork parent */
     /* threads (thread.c) */
@@ -80,6 +79,8 @@ Task *task_new(CPUState *cpu);
 
 /* cpu_loop.c: run the guest thread until it calls exit(2): task->exiting is then true. */
 void cpu_loop_run(CPUState *cpu);
+/* For ExecOptions: the ecall at env->pc is made. False: see to signals, exits and restarts. */
+bool cpu_loop_ecall(CPUState *cpu);
 /* The same for the thread that leads the process, which exit(2) leaves as a zombie. */
 _Noreturn void cpu_loop(CPUState *cpu);
 

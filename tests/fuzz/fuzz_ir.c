@@ -44,12 +44,12 @@ void cpu_raise_exception(CPURISCVState *env, CPUException excp)
     longjmp(raise_jmp, 1);
 }
 
-void cpu_fast_ecall(CPURISCVState *env)
+void cpu_ecall(CPURISCVState *env, vaddr pc)
 {
-    env->gpr[RV_A0] ^= env->gpr[RV_A7] * 3;
+    env->gpr[RV_A0] ^= env->gpr[RV_A7] * 3 + pc;
 }
 
-static bool is_fast(uint64_t nr)
+static bool stays(uint64_t nr)
 {
     return nr & 1;
 }
@@ -215,7 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dc.base.fetch_opaque = &in;
     dc.g = &globals;
     dc.exts = ~(RvExtSet)0;
-    dc.ecall_is_fast = is_fast;
+    dc.ecall_stays = stays;
     translator_loop(&riscv_translator_ops, &dc.base);
     ir->nslots = dc.base.nslots;
     tame_memory();

@@ -4,10 +4,13 @@
  * A CPU is "running" between cpu_enter() and cpu_leave(): it may be inside generated code or hold
  * pointers to TBs. cpu_exclusive_begin() sets exclusive_pending, asks every running CPU to leave and
  * waits; a CPU that wants in while it is set waits in cpu_enter(). Both sides write their own flag
- * before they read the other's (sequentially consistent), so one of them always sees the other.
+ * before they read the other's, so one of them always sees the other. Entering and leaving is
+ * what every system call does: the fence between its two accesses costs nothing there, the other side
+ * has membarrier(2) make all threads execute one.
  */
 #include "exec/cpu_exec.h"
 
+#include <linux/membarrier.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +36,8 @@ static pthread_mutex_t exclusive_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t exclusive_cond = PTHREAD_COND_INITIALIZER;    /* a CPU left */
 static pthread_cond_t resume_cond = PTHREAD_COND_INITIALIZER;       /* exclusive section ended */
 static _Atomic int exclusive_pending;
-
+static bool membarrier_works;           /* registered for this process; while it has one CPU: not yet */
+static bool fence_ourselves;            /* it does not work here */
 
 static JumpCacheEntry *jump_cache_entry(CPUState *cpu, uint64_t pc)
 {
@@ -68,6 +72,16 @@ void cpu_foreach(void (*fn)(CPUState *cpu, void *opaque), void *opaque)
     pthread_mutex_unlock(&cpu_list_lock);
 }
 
+/* A second CPU is made. */
+static void prepare_membarrier(void)
+{
+    if (!membarrier_works && !fence_ourselves) {
+        membarrier_works =
+            syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+        fence_ourselves = !membarrier_works;
+    }
+}
+
 CPUState *cpu_create(void)
 {
     CPUState *cpu = mmap(NULL, sizeof(CPUState), PROT_READ | PROT_WRITE,
@@ -90,6 +104,9 @@ CPUState *cpu_create(void)
     reset_return_stack(cpu);
     jump_cache_clear(cpu, cpu->jump_cache);
     pthread_mutex_lock(&cpu_list_lock);
+    if (cpu_list) {
+        prepare_membarrier();
+    }
     cpu->next = cpu_list;
     cpu_list = cpu;
     pthread_mutex_unlock(&cpu_list_lock);
@@ -168,9 +185,19 @@ void cpu_request_exit(CPUState *cpu)
     __atomic_store_n(&cpu->exit_request, BACKEND_EXIT_REQUESTED, __ATOMIC_SEQ_CST);
 }
 
+/* Between the store to one's own flag and the look at exclusive_pending. */
+static inline void light_fence(void)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    if (__builtin_expect(fence_ourselves, 0)) {
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+}
+
 static void cpu_leave(CPUState *cpu)
 {
-    atomic_store_explicit(&cpu->running, 0, memory_order_seq_cst);
+    atomic_store_explicit(&cpu->running, 0, memory_order_release);
+    light_fence();
     if (__builtin_expect(atomic_load(&exclusive_pending), 0)) {
         pthread_mutex_lock(&exclusive_lock);
         pthread_cond_broadcast(&exclusive_cond);
@@ -181,7 +208,8 @@ static void cpu_leave(CPUState *cpu)
 static void cpu_enter(CPUState *cpu)
 {
     for (;;) {
-        atomic_store(&cpu->running, 1);
+        atomic_store_explicit(&cpu->running, 1, memory_order_release);
+        light_fence();
         if (__builtin_expect(!atomic_load(&exclusive_pending), 1)) {
             return;
         }
@@ -216,6 +244,9 @@ void cpu_exclusive_begin(CPUState *self)
         pthread_cond_wait(&resume_cond, &exclusive_lock);
     }
     atomic_store(&exclusive_pending, 1);
+    if (membarrier_works) {
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    }
     for (;;) {
         struct exclusive_scan scan = { .self = self };
         cpu_foreach(exclusive_scan_one, &scan);
@@ -280,6 +311,7 @@ void exec_fork_child(CPUState *self)
     }
     self->next = NULL;
     cpu_list = self;
+    membarrier_works = false;
     pthread_cond_init(&exclusive_cond, NULL);
     pthread_cond_init(&resume_cond, NULL);
     exec_fork_parent();

@@ -19,6 +19,7 @@
 
 #include <glib.h>
 
+#include "linux-user/ids.h"
 #include "linux-user/loader.h"
 #include "linux-user/proc_self.h"
 #include "linux-user/sys_common.h"
@@ -202,6 +203,12 @@ static abi_long add_guest_strings(GPtrArray *out, abi_ulong addr)
     return 0;
 }
 
+static char *keep(Scratch *s, char *string)
+{
+    g_ptr_array_add(s->strings, string);
+    return string;
+}
+
 static void add_option(Scratch *s, const char *flag, const char *value)
 {
     g_ptr_array_add(s->argv, (char *)flag);
@@ -210,8 +217,8 @@ static void add_option(Scratch *s, const char *flag, const char *value)
     }
 }
 
-/* The options that a child gets. */
-static void add_options(Scratch *s)
+/* The options that this process was started with, or their like. */
+static void add_started_options(Scratch *s)
 {
     if (user_options.inherited) {
         for (char **o = user_options.inherited; *o; o++) {
@@ -244,10 +251,16 @@ static void add_options(Scratch *s)
     }
 }
 
-static char *keep(Scratch *s, char *string)
+/* The options that a child gets. */
+static void add_options(Scratch *s)
 {
-    g_ptr_array_add(s->strings, string);
-    return string;
+    add_started_options(s);
+    if (self_fd >= 0) {             /* the child may need it as much as we do */
+        add_option(s, "-selffd", keep(s, g_strdup_printf("%d", dup(self_fd))));
+    }
+    if (ids.on) {
+        add_option(s, "-ids", keep(s, ids_state()));
+    }
 }
 
 /* How the child finds the program: its path, or for one known by its descriptor that as well. NULL:
@@ -289,9 +302,6 @@ static abi_long exec_rivet(Scratch *s, const ExecFile *f, char **envp)
     s->argv = g_ptr_array_sized_new(guest->len + 32);
     add_option(s, "rivet", NULL);
     add_options(s);
-    if (self_fd >= 0) {             /* the child may need it as much as we do */
-        add_option(s, "-selffd", keep(s, g_strdup_printf("%d", dup(self_fd))));
-    }
     const char *path = child_path(s, f);
     if (!path) {
         g_ptr_array_free(guest, TRUE);

@@ -18,11 +18,13 @@
 #include <unistd.h>
 
 #include "exec/log.h"
+#include "linux-user/ids.h"
 #include "linux-user/loader.h"
 #include "linux-user/mmap.h"
 #include "linux-user/options.h"
 #include "linux-user/path.h"
 #include "linux-user/proc_self.h"
+#include "linux-user/root.h"
 #include "linux-user/script.h"
 #include "linux-user/signal.h"
 #include "linux-user/thread.h"
@@ -232,6 +234,12 @@ int main(int argc, char **argv, char **envp)
     }
     if (cl.self_fd >= 0) {
         exec_adopt_self(cl.self_fd);
+    }
+    if (cl.ids && !ids_emulate(cl.ids)) {
+        die("-ids: not what ids_state() says");
+    }
+    if (*user_options.root && !root_enter(user_options.root, &err)) {
+        die(err->message);
     }
     path_init(user_options.ld_prefix);
     mmap_init();

@@ -19,7 +19,7 @@
 
 enum { DEFAULT_CODE_BUFFER = 256 << 20, DEFAULT_COLD = 6 };
 
-UserOptions user_options = { .ld_prefix = "", .cpu_model = "max", .optimize = true };
+UserOptions user_options = { .ld_prefix = "", .root = "", .cpu_model = "max", .optimize = true };
 
 typedef struct Parse {
     CommandLine *cl;
@@ -115,6 +115,18 @@ static bool set_version(Parse *p, const char *arg)
 static bool set_ld_prefix(Parse *p, const char *arg)
 {
     user_options.ld_prefix = arg;
+    return true;
+}
+
+static bool set_root(Parse *p, const char *arg)
+{
+    user_options.root = arg;
+    return true;
+}
+
+static bool set_ids(Parse *p, const char *arg)
+{
+    p->cl->ids = arg;
     return true;
 }
 
@@ -420,6 +432,19 @@ static bool parse_env(Parse *p, char **envp, const char *prefix)
     return true;
 }
 
+/* Options that a child does not get: they are about the first program, or set anew for each. */
+static bool is_for_first_only(const OptionRow *row)
+{
+    static SetFn *const sets[] = { set_ld_prefix, set_root,  set_argv0,   set_set_env,
+                                   set_unset_env, set_ids,   set_exec_fd, set_self_fd };
+    for (size_t i = 0; i < G_N_ELEMENTS(sets); i++) {
+        if (row->set == sets[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the options argv[1] to argv[end - 1] mean for a child: all but those that are about the
  * first program only. The prefix is named as an absolute path: the guest may change its directory. */
 static void set_inherited(int end, char **argv)
@@ -437,8 +462,7 @@ static void set_inherited(int end, char **argv)
     for (int i = 1; i < end && strcmp(argv[i], "--") != 0; i++) {
         const OptionRow *row = find_row(argv[i] + (argv[i][1] == '-' ? 2 : 1), false);
         int words = row->arg ? 2 : 1;
-        if (row->set != set_ld_prefix && row->set != set_argv0 && row->set != set_set_env &&
-            row->set != set_unset_env && row->set != set_exec_fd && row->set != set_self_fd) {
+        if (!is_for_first_only(row)) {
             memcpy(out + n, argv + i, (size_t)words * sizeof(char *));
             n += words;
         }
@@ -495,6 +519,10 @@ bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt,
     }
     if (cl->action != OPTIONS_RUN) {
         return true;
+    }
+    if (*user_options.root) {           /* holds all there is; children are in it */
+        user_options.ld_prefix = "";
+        set_unset_env(&p, "RIVET_ROOT,QEMU_ROOT");
     }
     set_inherited(binfmt->no_options ? 1 : at, argv);
     char *why = NULL;

@@ -23,6 +23,7 @@ typedef struct CommandLine {
     const char *program;            /* as given; NULL unless action is OPTIONS_RUN */
     int exec_fd;                    /* it is open already: -execfd, else -1 */
     int self_fd;                    /* our own executable: -selffd, else -1 */
+    const char *ids;                /* -ids or NULL */
     int argc;                       /* the guest's */
     char **argv;                    /* its last part shares the host's argv; NULL at the end */
     char **envp;                    /* environ itself unless -E or -U change it */

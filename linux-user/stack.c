@@ -24,6 +24,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "linux-user/ids.h"
 #include "linux-user/mmap.h"
 
 enum {
@@ -138,8 +139,8 @@ static unsigned make_auxv(Aux *av, abi_ulong execfn, abi_ulong random)
         { AT_BASE, process.interp_base },
         { AT_FLAGS, 0 },
         { AT_ENTRY, process.elf_entry },
-        { AT_UID, getauxval(AT_UID) }, { AT_EUID, getauxval(AT_EUID) },
-        { AT_GID, getauxval(AT_GID) }, { AT_EGID, getauxval(AT_EGID) },
+        { AT_UID, ids_uid() }, { AT_EUID, ids_euid() },
+        { AT_GID, ids_gid() }, { AT_EGID, ids_egid() },
         { AT_SECURE, getauxval(AT_SECURE) },
         { AT_RANDOM, random },
         { AT_EXECFN, execfn },

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "linux-user/abi_structs.h"
+#include "linux-user/ids.h"
 #include "linux-user/loader.h"
 #include "linux-user/mmap.h"
 #include "linux-user/proc_self.h"
@@ -253,8 +254,8 @@ static abi_long stat_to_guest(abi_ulong to, const struct stat *st)
         .ino = st->st_ino,
         .mode = st->st_mode,
         .nlink = (uint32_t)st->st_nlink,
-        .uid = st->st_uid,
-        .gid = st->st_gid,
+        .uid = ids_show_uid(st->st_uid),
+        .gid = ids_show_gid(st->st_gid),
         .rdev = st->st_rdev,
         .size = st->st_size,
         .blksize = (int32_t)st->st_blksize,
@@ -309,5 +310,12 @@ abi_long sys_statx(CPUState *cpu, const abi_ulong *a)
     char buf[PATH_MAX];
     abi_ulong dirfd = a[0];
     abi_ulong path = stat_path(&dirfd, a[1], a[2], buf);
-    return host_call(__NR_statx, dirfd, path, a[2], a[3], shift_arg(a[4]), 0);
+    abi_long ret = host_call(__NR_statx, dirfd, path, a[2], a[3], shift_arg(a[4]), 0);
+    struct statx st;
+    if (G_UNLIKELY(ret == 0 && ids.on) && guest_read(&st, a[4], sizeof(st))) {
+        st.stx_uid = ids_show_uid(st.stx_uid);
+        st.stx_gid = ids_show_gid(st.stx_gid);
+        guest_write(a[4], &st, sizeof(st));
+    }
+    return ret;
 }

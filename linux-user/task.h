@@ -60,6 +60,7 @@ extern Process process;
 /* Options of linux-user (options.def, options.c), constant after start. */
 typedef struct UserOptions {
     const char *ld_prefix;          /* -L, "" when none */
+    const char *root;               /* -root, "" when none or entered by a parent */
     const char *cpu_model;
     const char *uname_release;      /* -r or NULL */
     const char *argv0;              /* -0 or NULL */

@@ -60,6 +60,7 @@ static const struct {
     { "rivet -0 c ./x", "RIVET_ARGV0=r", "./x", "c", "RIVET_ARGV0=r" },
     { "rivet ./x", "QEMU_SET_ENV=Z=1", "./x", "./x", "QEMU_SET_ENV=Z=1 Z=1" },
     { "rivet -strace -one-insn-per-tb -R 4G -p 4096 -s 1M -cpu rv64 ./x", "", "./x", "./x", "" },
+    { "rivet -root /r ./x", "RIVET_ROOT=/q A=1", "./x", "./x", "A=1" },
     { "rivet -", "", "-", "-", "" },
 };
 

@@ -1,0 +1,59 @@
+#!/bin/sh
+# tests/guest/root.sh RIVET CC: --root, in each way that this machine allows. See root/view.c.
+rivet=$(realpath "$1") cc=$2
+here=$(cd "$(dirname "$0")" && pwd)
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+failed=0
+chmod 755 "$dir"
+$cc -O1 -w -static -o "$dir/view" "$here/root/view.c" || exit 2
+echo outside >"$dir/secret"
+
+# make_root NAME: a new one
+make_root() {
+    root=$dir/$1
+    mkdir -p "$root/etc" "$root/dir" "$root/proc" "$root/sys" "$root/dev" "$root/tmp"
+    cp "$dir/view" "$root/view"
+    echo motd >"$root/etc/motd"
+    ln -s /etc/motd "$root/abs"
+    ln -s ../../../../etc/motd "$root/etc/up"
+    ln -s /etc/motd "$root/dir/abs"
+    ln -s /dir "$root/etc/dir"
+    ln -s /loop "$root/loop"
+    ln -s /view "$root/to-view"
+    ln -s /script "$root/dir/to-script"
+    printf '#!/to-view script\n' >"$root/script"
+    printf '#!/secret\n' >"$root/no-interpreter"
+    chmod 755 "$root/script" "$root/no-interpreter"
+}
+
+# expect COMMAND...: it says ok, or that this machine does not allow it
+expect() {
+    "$@" >"$dir/out" 2>&1 && [ "$(cat "$dir/out")" = ok ] && return
+    grep -q 'can be made here' "$dir/out" && return
+    echo "repeat: $*"
+    cat "$dir/out"
+    failed=1
+}
+
+make_root one
+expect "$rivet" --root "$root" /view "" "$dir/secret"
+make_root two
+cd "$root/.." && expect env RIVET_ROOT=./two "$rivet" view "" "$dir/secret"
+cd /
+if [ "$(id -u)" = 0 ]; then
+    make_root three
+    chown -R 65534:65534 "$root"
+    expect setpriv --reuid 65534 --regid 65534 --clear-groups "$rivet" -root "$root" /view "" "$dir/secret"
+fi
+
+# What is no directory is one line.
+for bad in /no/such/dir "$dir/secret"; do
+    "$rivet" --root "$bad" /view >"$dir/out" 2>&1
+    status=$?
+    [ $status = 1 ] && [ "$(wc -l <"$dir/out")" = 1 ] && continue
+    echo "--root $bad: status $status"
+    cat "$dir/out"
+    failed=1
+done
+exit $failed

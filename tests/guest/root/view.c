@@ -1,0 +1,357 @@
+/*
+ * view.c: what a program sees whose root is a directory. Run as root.sh says; prints what is wrong.
+ *
+ *   /view     this program           /etc/motd "motd"        /abs -> /etc/motd
+ *   /to-view -> /view                /script #!/to-view      /dir/to-script -> /script
+ *   /etc/up -> ../../../../etc/motd  /dir/abs -> /etc/motd   /etc/dir -> /dir      /loop -> /loop
+ *   /secret does not exist inside; ../secret and argv[2] (its host path) do, outside
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include <linux/openat2.h>
+
+static int failed;
+
+static void check_(int ok, const char *what, int line)
+{
+    if (!ok) {
+        printf("line %d: %s (errno %d)\n", line, what, errno);
+        failed = 1;
+    }
+}
+#define CHECK(x) check_(!!(x), #x, __LINE__)
+
+static int same(const char *path, const char *text)
+{
+    char buf[64] = "";
+    int fd = open(path, O_RDONLY);
+    if (fd < 0 || read(fd, buf, sizeof(buf) - 1) < 0) {
+        buf[0] = 0;
+    }
+    close(fd);
+    return !strcmp(buf, text);
+}
+
+static int link_is(const char *path, const char *want)
+{
+    char buf[PATH_MAX] = "";
+    ssize_t n = readlink(path, buf, sizeof(buf) - 1);
+    if (n < 0 || strcmp(buf, want)) {
+        printf("%s -> '%s', not '%s'\n", path, buf, want);
+        return 0;
+    }
+    return 1;
+}
+
+static int cwd_is(const char *want)
+{
+    char buf[PATH_MAX] = "";
+    if (!getcwd(buf, sizeof(buf)) || strcmp(buf, want)) {
+        printf("cwd '%s', not '%s'\n", buf, want);
+        return 0;
+    }
+    return 1;
+}
+
+static int missing(const char *path)
+{
+    return access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+static void paths(const char *outside)
+{
+    CHECK(cwd_is("/"));
+    CHECK(same("/etc/motd", "motd\n"));
+    CHECK(same("etc/motd", "motd\n"));
+    CHECK(same("/abs", "motd\n") && same("abs", "motd\n"));
+    CHECK(same("/etc/up", "motd\n") && same("etc/up", "motd\n"));
+    CHECK(same("/etc/dir/abs", "motd\n") && same("etc/dir/abs", "motd\n"));
+    CHECK(same("/../../etc/motd", "motd\n") && same("../../etc/motd", "motd\n"));
+    CHECK(missing("/secret") && missing("../secret") && missing("/../secret"));
+    CHECK(missing("/etc/../../secret"));
+    CHECK(missing(outside));
+    CHECK(open("/loop", O_RDONLY) < 0 && errno == ELOOP);
+    CHECK(open("/abs", O_RDONLY | O_NOFOLLOW) < 0 && errno == ELOOP);
+    CHECK(open("/etc/motd/x", O_RDONLY) < 0 && errno == ENOTDIR);
+    CHECK(open("", O_RDONLY) < 0 && errno == ENOENT);
+    CHECK(link_is("/abs", "/etc/motd") && link_is("etc/up", "../../../../etc/motd"));
+    struct stat a, b;
+    CHECK(stat("/", &a) == 0 && stat("/..", &b) == 0 && a.st_ino == b.st_ino);
+    CHECK(lstat("/abs", &a) == 0 && S_ISLNK(a.st_mode));
+    CHECK(stat("/abs", &a) == 0 && S_ISREG(a.st_mode) && a.st_uid == 0 && a.st_gid == 0);
+    CHECK(lstat("/etc/dir/", &a) == 0 && S_ISDIR(a.st_mode));
+}
+
+static void dirs(void)
+{
+    int etc = open("/etc", O_RDONLY | O_DIRECTORY), root = open("/", O_PATH | O_DIRECTORY);
+    struct stat st;
+    CHECK(etc >= 0 && root >= 0);
+    int fd = openat(etc, "up", O_RDONLY);
+    CHECK(fd >= 0);
+    close(fd);
+    CHECK((fd = openat(etc, "dir/abs", O_RDONLY)) >= 0);
+    close(fd);
+    CHECK((fd = openat(root, "../../abs", O_RDONLY)) >= 0);
+    close(fd);
+    CHECK(openat(root, "../secret", O_RDONLY) < 0 && errno == ENOENT);
+    CHECK(fstatat(etc, "../abs", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode));
+    CHECK(fstatat(etc, "", &st, AT_EMPTY_PATH) == 0 && S_ISDIR(st.st_mode));
+    struct open_how how = { .flags = O_RDONLY, .resolve = RESOLVE_IN_ROOT };
+    fd = syscall(SYS_openat2, root, "/abs", &how, sizeof(how));
+    CHECK(fd >= 0 || errno == ENOSYS);
+    close(fd);
+    how.resolve = RESOLVE_BENEATH;
+    fd = syscall(SYS_openat2, root, "abs", &how, sizeof(how));
+    CHECK(fd < 0 && (errno == EXDEV || errno == ENOSYS));
+    how.resolve = RESOLVE_NO_SYMLINKS;
+    fd = syscall(SYS_openat2, AT_FDCWD, "/abs", &how, sizeof(how));
+    CHECK(fd < 0 && (errno == ELOOP || errno == ENOSYS));
+    CHECK(openat(9999, "x", O_RDONLY) < 0 && errno == EBADF);
+    CHECK(chdir("/etc/dir") == 0 && cwd_is("/dir"));
+    CHECK(same("../etc/motd", "motd\n") && same("abs", "motd\n"));
+    CHECK(chdir("..") == 0 && cwd_is("/") && chdir("..") == 0 && cwd_is("/"));
+    CHECK(fchdir(etc) == 0 && cwd_is("/etc") && same("up", "motd\n"));
+    CHECK(chdir("/") == 0);
+    close(etc);
+    close(root);
+}
+
+static void changes(void)
+{
+    struct stat st;
+    int fd;
+    CHECK(mkdir("/new", 0755) == 0 && mkdir("/etc/dir/sub", 0755) == 0);
+    CHECK((fd = open("/etc/dir/sub/file", O_CREAT | O_EXCL | O_WRONLY, 0600)) >= 0);
+    CHECK(write(fd, "x\n", 2) == 2 && close(fd) == 0);
+    CHECK(symlink("/dir/sub/file", "/new/link") == 0 && same("/new/link", "x\n"));
+    CHECK(symlink("/dir/sub/made", "/new/dangling") == 0);
+    CHECK(open("/new/dangling", O_CREAT | O_EXCL | O_WRONLY, 0600) < 0 && errno == EEXIST);
+    CHECK((fd = open("/new/dangling", O_CREAT | O_WRONLY, 0600)) >= 0 && close(fd) == 0);
+    CHECK(stat("/dir/sub/made", &st) == 0);
+    CHECK(link("/new/link", "/new/hard") == 0);
+    CHECK(lstat("/new/hard", &st) == 0 && S_ISLNK(st.st_mode));
+    CHECK(linkat(AT_FDCWD, "/new/link", AT_FDCWD, "/new/hard2", AT_SYMLINK_FOLLOW) == 0);
+    CHECK(lstat("/new/hard2", &st) == 0 && S_ISREG(st.st_mode));
+    CHECK(rename("/new/hard2", "/etc/dir/sub/moved") == 0 && same("/dir/sub/moved", "x\n"));
+    CHECK(truncate("/new/link", 0) == 0 && same("/dir/sub/file", ""));
+    CHECK(chmod("/new/link", 0640) == 0);
+    CHECK(stat("/dir/sub/file", &st) == 0 && (st.st_mode & 0777) == 0640);
+    CHECK(chown("/new/link", 0, 0) == 0 && lchown("/new/link", 0, 0) == 0);
+    CHECK(chown("/new/link", 12, 34) == 0);
+    CHECK(utimensat(AT_FDCWD, "/new/link", NULL, 0) == 0);
+    CHECK(mkfifo("/new/fifo", 0600) == 0 && stat("/new/fifo", &st) == 0 && S_ISFIFO(st.st_mode));
+    CHECK(mknod("/new/null", S_IFCHR | 0666, 1 << 8 | 3) == 0);
+    struct statfs fs;
+    CHECK(statfs("/new/link", &fs) == 0);
+    CHECK(getxattr("/new/link", "user.none", NULL, 0) < 0 && errno != ENOENT);
+    int in = inotify_init1(IN_CLOEXEC);
+    CHECK(in >= 0 && inotify_add_watch(in, "/etc/dir", IN_CREATE) >= 0);
+    CHECK(mkdir("/dir/watched", 0700) == 0);
+    char event[512];
+    CHECK(read(in, event, sizeof(event)) > 0);
+    CHECK(!strcmp(((struct inotify_event *)event)->name, "watched"));
+    close(in);
+    CHECK(unlink("/new/link") == 0 && stat("/dir/sub/file", &st) == 0);
+    CHECK(rmdir("/etc/dir/watched") == 0 && missing("/dir/watched"));
+    CHECK(rmdir("/") < 0);
+}
+
+static void sockets(void)
+{
+    struct sockaddr_un at = { AF_UNIX, "/etc/dir/sock" }, got;
+    socklen_t size = sizeof(got);
+    int s = socket(AF_UNIX, SOCK_STREAM, 0), c = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct stat st;
+    CHECK(bind(s, (void *)&at, sizeof(at)) == 0 && listen(s, 1) == 0);
+    CHECK(lstat("/dir/sock", &st) == 0 && S_ISSOCK(st.st_mode));
+    CHECK(getsockname(s, (void *)&got, &size) == 0 && !strcmp(got.sun_path, "/etc/dir/sock"));
+    strcpy(at.sun_path, "dir/sock");
+    CHECK(connect(c, (void *)&at, sizeof(at)) == 0);
+    size = sizeof(got);
+    CHECK(getpeername(c, (void *)&got, &size) == 0 && !strcmp(got.sun_path, "/etc/dir/sock"));
+    close(s);
+    close(c);
+    int d = socket(AF_UNIX, SOCK_DGRAM, 0), e = socket(AF_UNIX, SOCK_DGRAM, 0);
+    strcpy(at.sun_path, "/dir/dgram");
+    CHECK(bind(d, (void *)&at, sizeof(at)) == 0);
+    CHECK(sendto(e, "a", 1, 0, (void *)&at, sizeof(at)) == 1);
+    struct iovec iov = { "b", 1 };
+    struct msghdr msg = {
+        .msg_name = &at, .msg_namelen = sizeof(at), .msg_iov = &iov, .msg_iovlen = 1
+    };
+    CHECK(sendmsg(e, &msg, 0) == 1);
+    char buf[4];
+    CHECK(recv(d, buf, 4, 0) == 1 && buf[0] == 'a' && recv(d, buf, 4, 0) == 1 && buf[0] == 'b');
+    strcpy(at.sun_path, "dir/sent");
+    CHECK(bind(e, (void *)&at, sizeof(at)) == 0);
+    strcpy(at.sun_path, "/dir/dgram");
+    CHECK(sendto(e, "c", 1, 0, (void *)&at, sizeof(at)) == 1);
+    size = sizeof(got);
+    CHECK(recvfrom(d, buf, 4, 0, (void *)&got, &size) == 1 && !strcmp(got.sun_path, "dir/sent"));
+    close(d);
+    close(e);
+}
+
+static void proc(void)
+{
+    struct stat a, b;
+    char name[64];
+    if (access("/proc/self/stat", F_OK) < 0) {
+        return;
+    }
+    CHECK(link_is("/proc/self/exe", "/view"));
+    CHECK(link_is("/proc/self/root", "/") && link_is("/proc/self/cwd", "/"));
+    CHECK(chdir("/dir") == 0 && link_is("/proc/self/cwd", "/dir"));
+    CHECK(same("/proc/self/cwd/abs", "motd\n") && same("/proc/self/cwd/../abs", "motd\n"));
+    CHECK(same("/proc/self/root/abs", "motd\n") && missing("/proc/self/root/../secret"));
+    snprintf(name, sizeof(name), "/proc/%d/root/etc/up", (int)getpid());
+    CHECK(same(name, "motd\n"));
+    CHECK(chdir("/") == 0);
+    int fd = open("/dir", O_RDONLY);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    CHECK(link_is(name, "/dir"));
+    snprintf(name, sizeof(name), "/proc/self/fd/%d/abs", fd);
+    CHECK(same(name, "motd\n"));
+    snprintf(name, sizeof(name), "/dev/fd/%d/../etc/up", fd);
+    CHECK(access("/dev/fd", F_OK) < 0 || same(name, "motd\n"));
+    close(fd);
+    int p[2];
+    CHECK(pipe(p) == 0 && write(p[1], "p", 1) == 1);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", p[0]);
+    CHECK((fd = open(name, O_RDONLY)) >= 0 && read(fd, name, 1) == 1 && name[0] == 'p');
+    close(fd);
+    CHECK(stat("/proc/self/exe", &a) == 0 && stat("/view", &b) == 0 && a.st_ino == b.st_ino);
+    CHECK(access("/dev/null", F_OK) == 0 && access("/sys/kernel", F_OK) == 0);
+    FILE *maps = fopen("/proc/self/maps", "r");
+    int found = 0;
+    for (char line[512]; maps && fgets(line, sizeof(line), maps);) {
+        char *slash = strchr(line, '/');
+        found |= slash && !strcmp(slash, "/view\n");
+        CHECK(!slash || !strcmp(slash, "/view\n"));
+    }
+    CHECK(found);
+}
+
+static int run(char *const argv[], int how)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        int fd;
+        switch (how) {
+        case 0:
+            execv(argv[0], argv);
+            break;
+        case 1:
+            fd = open(argv[0], O_RDONLY | O_CLOEXEC);
+            fexecve(fd, argv, (char *[]){ NULL });
+            break;
+        case 2:
+            fd = open("/etc", O_RDONLY);
+            syscall(SYS_execveat, fd, argv[0], argv, (char *[]){ NULL }, 0);
+            break;
+        }
+        _exit(errno);
+    }
+    int status;
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void programs(void)
+{
+    CHECK(run((char *[]){ "/view", "child", "/view", NULL }, 0) == 42);
+    CHECK(run((char *[]){ "view", "child", "/view", NULL }, 0) == 42);
+    CHECK(run((char *[]){ "/etc/../to-view", "child", "/view", NULL }, 0) == 42);
+    CHECK(run((char *[]){ "/view", "child", "/view", NULL }, 1) == 42);
+    CHECK(run((char *[]){ "../to-view", "child", "/view", NULL }, 2) == 42);
+    CHECK(run((char *[]){ "/script", "x", NULL }, 0) == 43);
+    CHECK(run((char *[]){ "./dir/to-script", "x", NULL }, 0) == 43);
+    if (access("/proc/self", F_OK) == 0) {
+        CHECK(run((char *[]){ "/proc/self/exe", "child", "/view", NULL }, 0) == 42);
+    }
+    CHECK(run((char *[]){ "/secret", NULL }, 0) == ENOENT);
+    CHECK(run((char *[]){ "/etc/motd", NULL }, 0) == EACCES);
+    CHECK(run((char *[]){ "/no-interpreter", NULL }, 0) == ENOENT);
+}
+
+/* What a packaging tool does on its way to another user. */
+static void users(void)
+{
+    gid_t groups[] = { 7, 8 }, got[8];
+    uid_t r, e, s;
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(getuid() == 0 && geteuid() == 0 && getgid() == 0 && getegid() == 0);
+        CHECK(setgroups(2, groups) == 0 && getgroups(8, got) == 2 && got[1] == 8);
+        CHECK(setresgid(42, 42, 42) == 0 && getegid() == 42);
+        CHECK(setresuid(-1, 33, -1) == 0 && geteuid() == 33 && getuid() == 0);
+        CHECK(setuid(0) == 0 && geteuid() == 0);
+        CHECK(setresuid(33, 33, 33) == 0);
+        CHECK(getresuid(&r, &e, &s) == 0 && r == 33 && e == 33 && s == 33);
+        CHECK(setuid(0) < 0 && errno == EPERM && setgroups(0, NULL) < 0 && errno == EPERM);
+        CHECK(run((char *[]){ "/view", "uid", NULL }, 0) == 33);
+        exit(failed);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(geteuid() == 0);
+}
+
+static void root_again(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(chroot("/etc/dir") == 0 && chdir("/") == 0);
+        struct stat st;
+        CHECK(missing("/etc") && lstat("/abs", &st) == 0 && missing("/abs") && missing("../etc"));
+        CHECK(cwd_is("/"));
+        CHECK(run((char *[]){ "/sub/view", "child", "/sub/view", NULL }, 0) == 42);
+        exit(failed);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(same("/abs", "motd\n"));
+}
+
+int main(int argc, char **argv)
+{
+    setvbuf(stdout, NULL, _IONBF, 0);
+    const char *what = argc > 1 ? argv[1] : "";
+    if (!strcmp(what, "child")) {
+        int named = access("/proc/self", F_OK) < 0 || link_is("/proc/self/exe", argv[2]);
+        return named && missing("/secret") ? 42 : 1;
+    }
+    if (!strcmp(what, "script")) {
+        return strchr(argv[2], '/') && !access(argv[2], F_OK) && same("/abs", "motd\n") ? 43 : 1;
+    }
+    if (!strcmp(what, "uid")) {
+        return geteuid() == getuid() ? (int)geteuid() : 1;
+    }
+    CHECK(!getenv("RIVET_ROOT"));
+    paths(argv[2]);
+    dirs();
+    changes();
+    sockets();
+    proc();
+    programs();
+    users();
+    CHECK(link("/view", "/dir/sub/view") == 0);
+    root_again();
+    puts(failed ? "failed" : "ok");
+    return failed;
+}

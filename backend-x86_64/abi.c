@@ -204,6 +204,15 @@ void backend_patch_jump(uint8_t *patch, const uint8_t *target)
     __atomic_store_n((int32_t *)(void *)patch, rel, __ATOMIC_RELEASE);
 }
 
+void backend_move_field(const uint8_t *field, const BackendMove *by)
+{
+    int32_t rel;
+    memcpy(&rel, field, 4);
+    bool stub = (size_t)(field + 4 + rel - by->stubs) < by->stubs_size;
+    rel += (int32_t)((stub ? by->stubs_by : by->header_by) - by->code_by);
+    memcpy((uint8_t *)(uintptr_t)field + by->code_by, &rel, 4);
+}
+
 static const uint8_t greg_of[16] = {
     [RAX] = REG_RAX, [RCX] = REG_RCX, [RDX] = REG_RDX, [RBX] = REG_RBX,
     [RSP] = REG_RSP, [RBP] = REG_RBP, [RSI] = REG_RSI, [RDI] = REG_RDI,

@@ -50,6 +50,7 @@ BackendContext *backend_new(const BackendConfig *cfg)
     be->cold = g_new(ColdStub, BE_MAX_COLD);
     be->label_refs = g_new(LabelRef, BE_MAX_LABEL_REFS);
     be->insns = g_new(BackendInsn, BE_MAX_INSNS);
+    be->relocs = g_new(uint32_t, BE_MAX_RELOCS);
     memset(be->pin_of, NOREG, sizeof(be->pin_of));
     const BackendLayout *l = &cfg->layout;
     for (unsigned i = 0; i < l->npin_int; i++) {
@@ -67,6 +68,7 @@ void backend_free(BackendContext *be)
         g_free(be->cold);
         g_free(be->label_refs);
         g_free(be->insns);
+        g_free(be->relocs);
         g_free(be);
     }
 }
@@ -179,10 +181,11 @@ static inline void add_insn_row(BackendContext *be, uint64_t pc)
     }
 }
 
-/* Room for code and one more insn row. */
+/* Room for code, one more insn row, and the relocations of an op or stub. */
 static inline bool has_room(const BackendContext *be)
 {
-    return be->e.end - be->e.ptr >= EMIT_MARGIN && be->ninsns < BE_MAX_INSNS;
+    return be->e.end - be->e.ptr >= EMIT_MARGIN && be->ninsns < BE_MAX_INSNS &&
+           be->e.noutside < BE_MAX_RELOCS - 16;
 }
 
 /* Room for the stubs and label references of one more op. */
@@ -261,7 +264,7 @@ static bool emit_cold_stubs(BackendContext *be)
 bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t cap,
                       const void *tb_header, BackendResult *res)
 {
-    be->e = (Emit){ .ptr = code, .end = code + cap, .base = code };
+    be->e = (Emit){ .ptr = code, .end = code + cap, .base = code, .outside = be->relocs };
     be->ir = ir;
     be->tb_header = tb_header;
     be->res = res;
@@ -284,5 +287,7 @@ bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t c
     res->size = emit_pos(&be->e);
     res->insns = be->insns;
     res->ninsns = be->ninsns;
+    res->relocs = be->relocs;
+    res->nrelocs = be->e.noutside;
     return true;
 }

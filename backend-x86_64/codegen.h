@@ -153,6 +153,10 @@ typedef struct BackendResult {
     uint32_t nslots, ninsns;
     BackendSlot slots[16];
     BackendInsn *insns;         /* owned by the BackendContext, valid until the next call */
+    /* Offsets, ascending, of the rel32 fields that name tb_header (or a place behind it) or a common
+     * stub: what is to be changed when the code is moved. Slots not included. Owned likewise. */
+    const uint32_t *relocs;
+    uint32_t nrelocs;
 } BackendResult;
 
 typedef struct BackendContext BackendContext;
@@ -170,6 +174,15 @@ bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t c
 
 /* Point the jump at patch (address of its rel32) to target. Atomic towards running code. */
 void backend_patch_jump(uint8_t *patch, const uint8_t *target);
+
+/* Code, the stubs it uses and its tb_header are being copied, each by a distance of its own. */
+typedef struct BackendMove {
+    const uint8_t *stubs;       /* where they were */
+    size_t stubs_size;
+    ptrdiff_t code_by, stubs_by, header_by;
+} BackendMove;
+/* Correct a field of BackendResult.relocs; it is copied already, and was at `field`. */
+void backend_move_field(const uint8_t *field, const BackendMove *by);
 
 /* After a fault inside generated code: copy the pinned registers and fp status from the signal
  * context into env. ucontext is a ucontext_t*. */

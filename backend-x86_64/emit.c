@@ -40,12 +40,27 @@ void x86_ra(Emit *e, X86Insn i, unsigned w, int reg, int32_t addr)
     e->ptr = put_disp32(p, addr);
 }
 
+/* Not in the code being emitted: the distance changes when that is moved. */
+static bool is_outside(const Emit *e, const uint8_t *target)
+{
+    return target < e->base || target > e->ptr;
+}
+
+/* The 4 bytes before e->ptr are the distance to target. */
+static void note_outside(Emit *e, const uint8_t *target)
+{
+    if (e->outside && is_outside(e, target)) {
+        e->outside[e->noutside++] = emit_pos(e) - 4;
+    }
+}
+
 void x86_rip(Emit *e, X86Insn i, unsigned w, int reg, const uint8_t *target)
 {
     unsigned g = (unsigned)reg & 15;
     uint8_t *p = put_opcode(e->ptr, i, rex_bits(w, g, 0, 0) | byte_rex(i, g, false, 0));
     *p++ = (uint8_t)((g & 7) << 3 | insn_digit(i) << 3 | 5);
     e->ptr = put_disp32(p, (int32_t)(target - (p + 4)));
+    note_outside(e, target);
 }
 
 void x86_ro(Emit *e, X86Insn i, unsigned w, int reg, Opnd rm)
@@ -326,22 +341,24 @@ uint8_t *emit_jmp32(Emit *e)
 void emit_jcc_to(Emit *e, X86Cond cc, const uint8_t *target)
 {
     int64_t rel = target - (e->ptr + 2);
-    if (fits_s8(rel)) {
+    if (fits_s8(rel) && !is_outside(e, target)) {
         emit_u8(e, 0x70 | cc);
         emit_u8(e, (uint8_t)rel);
     } else {
         emit_set_rel32(emit_jcc32(e, cc), target);
+        note_outside(e, target);
     }
 }
 
 void emit_jmp_to(Emit *e, const uint8_t *target)
 {
     int64_t rel = target - (e->ptr + 2);
-    if (fits_s8(rel)) {
+    if (fits_s8(rel) && !is_outside(e, target)) {
         emit_u8(e, 0xeb);
         emit_u8(e, (uint8_t)rel);
     } else {
         emit_set_rel32(emit_jmp32(e), target);
+        note_outside(e, target);
     }
 }
 
@@ -350,4 +367,5 @@ void emit_call_to(Emit *e, const uint8_t *target)
     emit_u8(e, 0xe8);
     emit_u32(e, 0);
     emit_set_rel32(e->ptr - 4, target);
+    note_outside(e, target);
 }

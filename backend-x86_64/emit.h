@@ -61,6 +61,9 @@ typedef enum X86Shift { SH_ROL = 0, SH_ROR = 1, SH_SHL = 4, SH_SHR = 5, SH_SAR =
 typedef struct Emit {
     uint8_t *ptr, *end;
     uint8_t *base;              /* start of this TB's code */
+    /* NULL, or: where (from base) a 32-bit distance to something outside of the code was emitted */
+    uint32_t *outside;
+    unsigned noutside;
 } Emit;
 
 /* An operand as the allocator hands it out. */

@@ -40,7 +40,7 @@ typedef struct LabelRef {
     uint8_t *field;
 } LabelRef;
 
-enum { BE_MAX_COLD = 2048, BE_MAX_INSNS = 4096, BE_MAX_LABEL_REFS = 1024 };
+enum { BE_MAX_COLD = 2048, BE_MAX_INSNS = 4096, BE_MAX_LABEL_REFS = 1024, BE_MAX_RELOCS = 4096 };
 
 struct BackendContext {
     BackendConfig cfg;
@@ -70,6 +70,7 @@ struct BackendContext {
     unsigned nlabel_refs;
     BackendInsn *insns;
     unsigned ninsns;
+    uint32_t *relocs;
     uint8_t *after_call;        /* end of the last helper call emitted */
     uint8_t *leave_tail;        /* lea rax, [header]; jmp leave: shared by the stubs; or NULL */
 };

@@ -156,7 +156,7 @@ static void jump_cache_add(CPUState *cpu, const TranslationBlock *tb)
 {
     JumpCacheEntry *e = jump_cache_entry(cpu, tb->pc);
     jump_cache_clear(cpu, e);
-    __atomic_store_n(&e->code, (uint64_t)tb->code, __ATOMIC_RELAXED);
+    __atomic_store_n(&e->code, (uint64_t)tb_code(tb), __ATOMIC_RELAXED);
     __atomic_store_n(&e->pc, tb->pc, __ATOMIC_SEQ_CST);
     if (atomic_load(&tb->invalid)) {    /* dropped meanwhile: its dropper may have missed us */
         jump_cache_clear(cpu, e);
@@ -487,7 +487,7 @@ static CPUException run(CPUState *cpu)
             if (log_enabled(LOG_EXEC | LOG_CPU)) {
                 log_entry(cpu, tb);
             }
-            code = tb->code;
+            code = tb_code(tb);
         }
         stat_inc(STAT_loop_entries);
         BackendExit e = enter(env, code);

@@ -9,6 +9,9 @@
  *
  * Key: (pc, flags, cflags). Written under tb_lock, except the jump fields inside the code, which are
  * patched by one 4-byte store. Never moved; freed only by a flush of the whole buffer.
+ *
+ * Nothing here says where it lies: what a TB and its jumps refer to is named by the distance from
+ * them, so that TBs can be kept in a file and mapped by another process as they are.
  */
 #ifndef EXEC_TB_H
 #define EXEC_TB_H
@@ -25,37 +28,63 @@ typedef struct TranslationBlock TranslationBlock;
  * pointers would make it half again as large, and a program's start is spent in touching memory. */
 typedef uint32_t CodeRef;
 
+/* Another place in it, as the distance from the structure that holds the ref; 0: none. */
+typedef int32_t TBRef;
+
+static inline void *tb_ref_at(const void *from, TBRef ref)
+{
+    return ref ? (uint8_t *)from + ref : NULL;
+}
+
+static inline TBRef tb_ref_to(const void *from, const void *to)
+{
+    return to ? (TBRef)((const uint8_t *)to - (const uint8_t *)from) : 0;
+}
+
 /* A patchable jump of a TB. Protected by tb_lock. */
 typedef struct TBJump {
     uint64_t pc;                    /* guest pc it goes to */
-    CodeRef patch;                  /* its rel32 field */
-    CodeRef stub;                   /* where it goes when unchained */
-    CodeRef to;                     /* TB that it is chained to, or 0 */
-    CodeRef next, prev;             /* TBJumps in to->incoming, or 0 */
+    TBRef patch;                    /* its rel32 field */
+    TBRef stub;                     /* where it goes when unchained */
+    TBRef to;                       /* TB that it is chained to, or 0 */
+    TBRef next, prev;               /* TBJumps in to->incoming, or 0 */
 } TBJump;
 
 struct TranslationBlock {
     uint64_t pc;
     uint32_t flags;
     uint32_t cflags;
-    uint8_t *code;
+    TBRef code;
     uint32_t code_size;             /* bytes of host code, cold stubs included */
     uint16_t size;                  /* bytes of guest code from pc on, without gaps */
     uint16_t map_size;              /* of the unwind map (unwind.c), which lies in front of this */
+    uint16_t relocs_size;           /* of the list of relocations, in front of that */
     _Atomic CodeRef hash_next;
     _Atomic bool invalid;           /* dropped: no new entry, no chaining */
     bool shared;                    /* guest code lies in a shared mapping: aliases may write it */
     uint8_t insns, nslots;
     uint64_t hash;                  /* of the guest bytes, for revalidation */
     CodeRef page_next[2];           /* lists of the (at most two) guest pages touched */
-    CodeRef incoming;               /* TBJumps that go to this TB */
+    TBRef incoming;                 /* TBJumps that go to this TB */
     TBJump jump[];
 };
 _Static_assert(sizeof(TranslationBlock) <= 64 + 8, "one cache line but for the list of jumps");
 
+static inline uint8_t *tb_code(const TranslationBlock *tb)
+{
+    return tb_ref_at(tb, tb->code);
+}
+
 static inline const uint8_t *tb_map(const TranslationBlock *tb)
 {
     return (const uint8_t *)tb - tb->map_size;
+}
+
+/* Numbers of 7 bits a byte: each is the distance to the next field in the code, 32 bits, that holds a
+ * distance to something outside of it: the header, or a common stub. */
+static inline const uint8_t *tb_relocs(const TranslationBlock *tb)
+{
+    return tb_map(tb) - tb->relocs_size;
 }
 
 #endif

@@ -123,9 +123,9 @@ TranslationBlock *tb_find_by_host(const void *p)
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
         TranslationBlock *tb = tb_at(tb_order[mid]);
-        if (host < tb->code) {
+        if (host < tb_code(tb)) {
             hi = mid;
-        } else if (host >= tb->code + tb->code_size) {
+        } else if (host >= tb_code(tb) + tb->code_size) {
             lo = mid + 1;
         } else {
             found = tb;

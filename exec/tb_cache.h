@@ -53,6 +53,7 @@ void tb_pages_reset(void);
 
 /* unwind.c: the unwind map of tb, and guest pc of a host address in it (exact for the address of an
  * instruction; for a return address pass ra - 1). */
+size_t tb_relocs_encode(const uint32_t *fields, unsigned n, uint8_t *out);  /* tb.h, tb_relocs() */
 size_t tb_map_encode(const BackendInsn *insns, unsigned n, uint64_t pc, uint8_t *out);
 uint64_t tb_guest_pc(const TranslationBlock *tb, const void *host);
 

@@ -137,7 +137,7 @@ static void dump_host(const TranslationBlock *tb, const BackendResult *res)
             fprintf(f, "  -- guest %016" PRIx64 "\n", res->insns[i - 1].pc);
         }
         if (to > from) {
-            backend_disas(f, tb->code + from, to - from, from);
+            backend_disas(f, tb_code(tb) + from, to - from, from);
         }
     }
     log_end(f);
@@ -178,30 +178,34 @@ struct IrContext *tb_gen_ir(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t
 static void finish_tb(TranslationBlock *t, const DisasContextBase *dc, const FetchWindow *window,
                       const BackendResult *res)
 {
-    uint8_t map[MAX_MAP_BYTES];
-    assert(res->ninsns * 20u <= sizeof(map) && res->nslots == gen_ir->nslots);
-    size_t map_size = tb_map_encode(res->insns, res->ninsns, dc->pc_first, map);
+    uint8_t tail[MAX_MAP_BYTES];
+    assert(res->ninsns * 20u + res->nrelocs * 5u <= sizeof(tail) && res->nslots == gen_ir->nslots);
+    size_t relocs_size = tb_relocs_encode(res->relocs, res->nrelocs, tail);
+    size_t map_size = tb_map_encode(res->insns, res->ninsns, dc->pc_first, tail + relocs_size);
+    uint8_t *code = code_buffer.code - res->size;
     *t = (TranslationBlock){
         .pc = dc->pc_first,
         .flags = dc->tb_flags,
         .cflags = dc->cflags,
-        .code = code_buffer.code - res->size,
+        .code = tb_ref_to(t, code),
         .code_size = res->size,
         .size = (uint16_t)(dc->pc_next - dc->pc_first),
         .map_size = (uint16_t)map_size,
+        .relocs_size = (uint16_t)relocs_size,
         .shared = guest_code_shared(dc->pc_first),
         .insns = (uint8_t)dc->num_insns,
         .nslots = (uint8_t)res->nslots,
     };
     t->hash = tb_hash_bytes(window->bytes, t->size);
     /* The map ends where t starts. */
-    code_buffer_alloc_meta(map_size);
-    memcpy((uint8_t *)t - map_size, map, map_size);
-    CodeRef code = code_buffer_ref(t->code);
+    size_t tail_size = relocs_size + map_size;
+    code_buffer_alloc_meta(tail_size);
+    memcpy((uint8_t *)t - tail_size, tail, tail_size);
     for (unsigned n = 0; n < res->nslots; n++) {
-        t->jump[n] = (TBJump){ .pc = res->slots[n].pc,
-                               .patch = code + res->slots[n].patch,
-                               .stub = code + res->slots[n].stub };
+        TBJump *j = &t->jump[n];
+        *j = (TBJump){ .pc = res->slots[n].pc,
+                       .patch = tb_ref_to(j, code + res->slots[n].patch),
+                       .stub = tb_ref_to(j, code + res->slots[n].stub) };
     }
 }
 
@@ -280,7 +284,7 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
         dump_host(tb, &res);
     }
     if (exec_options.perf_map) {
-        perf_map_add(tb->code, tb->code_size, pc);
+        perf_map_add(tb_code(tb), tb->code_size, pc);
     }
     stat_inc(STAT_tb_translated);
     stat_add(STAT_guest_insns, tb->insns);

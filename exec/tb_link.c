@@ -3,12 +3,11 @@
  *
  * Owns the jump slots of every TB. For each slot exactly one holds:
  *   unchained  its jump goes to its stub, which leaves to the loop; to == NULL
- *   chained    its jump goes to to->code, and the slot is on to->incoming
+ *   chained    its jump goes to to's code, and the slot is on to->incoming
  * A TB is dropped only after tb_unlink(): no jump then enters it. Its own jumps go back to their
  * stubs too, because a CPU may still be inside it or return to one of its landing pads.
  * Threads: changes need tb_lock; running code needs none, a patch is one 4-byte store.
  */
-#include "exec/code_buffer.h"
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
 
@@ -17,12 +16,16 @@ static void tb_jump_unchain(TBJump *j)
     if (!j->to) {
         return;
     }
-    TranslationBlock *to = code_buffer_at(j->to);
-    TBJump *next = code_buffer_at(j->next), *prev = code_buffer_at(j->prev);
-    backend_patch_jump(code_buffer_at(j->patch), code_buffer.base + j->stub);
-    *(prev ? &prev->next : &to->incoming) = j->next;
+    TranslationBlock *to = tb_ref_at(j, j->to);
+    TBJump *next = tb_ref_at(j, j->next), *prev = tb_ref_at(j, j->prev);
+    backend_patch_jump(tb_ref_at(j, j->patch), tb_ref_at(j, j->stub));
+    if (prev) {
+        prev->next = tb_ref_to(prev, next);
+    } else {
+        to->incoming = tb_ref_to(to, next);
+    }
     if (next) {
-        next->prev = j->prev;
+        next->prev = tb_ref_to(next, prev);
     }
     j->to = 0;
 }
@@ -32,14 +35,15 @@ void tb_link_locked(TranslationBlock *from, unsigned n, TranslationBlock *to)
     TBJump *j = &from->jump[n];
     if (n < from->nslots && !j->to && !atomic_load(&from->invalid) && !atomic_load(&to->invalid) &&
         from->flags == to->flags && !backend_config.no_chain) {
-        j->to = code_buffer_ref(to);
-        j->next = to->incoming;
+        TBJump *next = tb_ref_at(to, to->incoming);
+        j->to = tb_ref_to(j, to);
+        j->next = tb_ref_to(j, next);
         j->prev = 0;
-        if (j->next) {
-            ((TBJump *)code_buffer_at(j->next))->prev = code_buffer_ref(j);
+        if (next) {
+            next->prev = tb_ref_to(next, j);
         }
-        to->incoming = code_buffer_ref(j);
-        backend_patch_jump(code_buffer_at(j->patch), to->code);
+        to->incoming = tb_ref_to(to, j);
+        backend_patch_jump(tb_ref_at(j, j->patch), tb_code(to));
         stat_inc(STAT_tb_linked);
     }
 }
@@ -54,7 +58,7 @@ void tb_link(TranslationBlock *from, unsigned n, TranslationBlock *to)
 void tb_unlink(TranslationBlock *tb)
 {
     while (tb->incoming) {
-        tb_jump_unchain(code_buffer_at(tb->incoming));
+        tb_jump_unchain(tb_ref_at(tb, tb->incoming));
     }
     for (unsigned n = 0; n < tb->nslots; n++) {
         tb_jump_unchain(&tb->jump[n]);

@@ -11,28 +11,8 @@
 #include <ucontext.h>
 
 #include "exec/code_buffer.h"
+#include "exec/leb.h"
 #include "exec/tb_cache.h"
-
-static uint8_t *leb_put_unsigned(uint8_t *p, uint64_t v)
-{
-    while (v >= 0x80) {
-        *p++ = (uint8_t)(v | 0x80);
-        v >>= 7;
-    }
-    *p++ = (uint8_t)v;
-    return p;
-}
-
-static const uint8_t *leb_get_unsigned(const uint8_t *p, uint64_t *v)
-{
-    *v = 0;
-    for (unsigned shift = 0;; shift += 7) {
-        *v |= (uint64_t)(*p & 0x7f) << shift;
-        if (!(*p++ & 0x80)) {
-            return p;
-        }
-    }
-}
 
 /* Small differences of either sign become small unsigned numbers. */
 static uint64_t zigzag(int64_t v)
@@ -58,9 +38,20 @@ size_t tb_map_encode(const BackendInsn *insns, unsigned n, uint64_t pc, uint8_t 
     return (size_t)(p - out);
 }
 
+size_t tb_relocs_encode(const uint32_t *fields, unsigned n, uint8_t *out)
+{
+    uint8_t *p = out;
+    uint32_t at = 0;
+    for (unsigned i = 0; i < n; i++) {
+        p = leb_put_unsigned(p, fields[i] - at);
+        at = fields[i];
+    }
+    return (size_t)(p - out);
+}
+
 uint64_t tb_guest_pc(const TranslationBlock *tb, const void *host)
 {
-    uint64_t offset = (uint64_t)((const uint8_t *)host - tb->code);
+    uint64_t offset = (uint64_t)((const uint8_t *)host - tb_code(tb));
     const uint8_t *p = tb_map(tb), *end = p + tb->map_size;
     uint64_t pc = tb->pc, at = 0, found = tb->pc;
     while (p < end) {

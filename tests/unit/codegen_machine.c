@@ -121,6 +121,27 @@ bool generate_at(Machine *m, unsigned offset)
     return backend_gen_code(m->be, m->ir, m->code, CODE_SIZE - 131072, m->header, &m->res);
 }
 
+/* Copy it to other places, as a file of translated code does. */
+static void move_code(Machine *m)
+{
+    uint8_t *to = code_buf + CODE_SIZE - 131072;
+    size_t stubs = 4096, code = (size_t)(m->code - code_buf) & 63;
+    BackendMove by = { .stubs = code_buf, .stubs_size = stubs, .stubs_by = to - code_buf };
+    by.header_by = to + stubs + rnd_below(1000) * 8 - m->header;
+    by.code_by = to + 16384 + code - m->code;
+    if (m->res.size > 65536) {
+        return;
+    }
+    memcpy(to, code_buf, stubs);
+    memcpy(m->code + by.code_by, m->code, m->res.size);
+    for (unsigned i = 0; i < m->res.nrelocs; i++) {
+        backend_move_field(m->code + m->res.relocs[i], &by);
+    }
+    memset(m->code, 0xcc, m->res.size);
+    m->code += by.code_by;
+    m->header += by.header_by;
+}
+
 BackendExit enter(Machine *m, const void *code)
 {
     BackendExit e = ((BackendEnterFn *)(uintptr_t)m->cfg.enter)(&env, code);
@@ -255,6 +276,10 @@ bool run_both(Machine *m, unsigned times)
     ir_liveness(m->ir);
     ck_assert(generate_at(m, rnd_below(64)));
     check_result(m);
+    if (rnd_below(2)) {
+        move_code(m);
+        check_result(m);
+    }
     for (unsigned i = 0; i < times; i++) {
         env = start[i];
         memcpy(guest_mem, mem[i], MEM_SIZE);

@@ -22,6 +22,7 @@
 #include "linux-user/ids.h"
 #include "linux-user/loader.h"
 #include "linux-user/proc_self.h"
+#include "linux-user/seccomp.h"
 #include "linux-user/sys_common.h"
 #include "linux-user/thread.h"
 
@@ -296,15 +297,25 @@ static abi_long exec_self(Scratch *s, char **envp)
     return ret;
 }
 
-static abi_long exec_rivet(Scratch *s, const ExecFile *f, char **envp)
+static abi_long exec_rivet(Task *task, Scratch *s, const ExecFile *f, char **envp)
 {
     GPtrArray *guest = s->argv;
+    int filters = -1;
+    if (task->seccomp && (filters = seccomp_save(task)) < 0) {
+        return filters;
+    }
     s->argv = g_ptr_array_sized_new(guest->len + 32);
     add_option(s, "rivet", NULL);
     add_options(s);
+    if (filters >= 0) {
+        add_option(s, "-seccomp", keep(s, g_strdup_printf("%d", filters)));
+    }
     const char *path = child_path(s, f);
     if (!path) {
         g_ptr_array_free(guest, TRUE);
+        if (filters >= 0) {
+            close(filters);
+        }
         return -ENOENT;
     }
     add_option(s, "-0", guest->len > 0 ? guest->pdata[0] : "");
@@ -314,7 +325,11 @@ static abi_long exec_rivet(Scratch *s, const ExecFile *f, char **envp)
     }
     g_ptr_array_add(s->argv, NULL);
     g_ptr_array_free(guest, TRUE);
-    return exec_self(s, envp);
+    abi_long ret = exec_self(s, envp);
+    if (filters >= 0) {
+        close(filters);
+    }
+    return ret;
 }
 
 static abi_long exec_host(Scratch *s, const ExecFile *f, char **envp)
@@ -347,12 +362,13 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
     }
     signal_exec_prepare(task);
     ret = -ENOEXEC;
-    if (!here || f->set_id) {
-        /* A set-user-ID program gets its rights only from the kernel, through binfmt_misc. */
+    if ((!here || f->set_id) && !task->seccomp) {
+        /* A set-user-ID program gets its rights only from the kernel, through binfmt_misc. Under
+         * filters there is nothing but RISC-V: they could not hold for the host's programs. */
         ret = exec_host(s, f, env);
     }
     if (here && ret == -ENOEXEC) {
-        ret = exec_rivet(s, f, env);
+        ret = exec_rivet(task, s, f, env);
     }
     signal_exec_failed(task);
     return ret;

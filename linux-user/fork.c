@@ -24,6 +24,7 @@
 #include <glib.h>
 
 #include "linux-user/mmap.h"
+#include "linux-user/seccomp.h"
 #include "linux-user/signal.h"
 #include "linux-user/syscall.h"
 #include "linux-user/thread.h"
@@ -81,6 +82,7 @@ static void fork_child(CPUState *cpu, const CloneRequest *rq)
     mmap_fork_child();
     uring_fork_child();
     exec_fork_child(cpu);
+    seccomp_fork_child();
     thread_fork_child();
     signal_fork_child(cpu);
     clone_set_registers(cpu, rq);

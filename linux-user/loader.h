@@ -22,5 +22,7 @@ bool stack_build(int argc, char **argv, char **envp, abi_ulong *sp, GError **err
 
 /* vdso.c: map our vDSO (code assembled at build time or by hand) and fill process.vdso*. */
 bool vdso_map(GError **err);
+/* The ecall at pc is how our vDSO asks for what the kernel's answers without a system call. */
+bool vdso_answers(abi_ulong pc, abi_ulong nr);
 
 #endif

@@ -26,6 +26,7 @@
 #include "linux-user/proc_self.h"
 #include "linux-user/root.h"
 #include "linux-user/script.h"
+#include "linux-user/seccomp.h"
 #include "linux-user/signal.h"
 #include "linux-user/thread.h"
 #include "linux-user/syscall.h"
@@ -180,7 +181,7 @@ static void set_comm(const char *path)
     prctl(PR_SET_NAME, slash ? slash + 1 : path);
 }
 
-static _Noreturn void run(abi_ulong sp)
+static _Noreturn void run(abi_ulong sp, int seccomp_fd)
 {
     exec_options.guest_base = guest_base;
     exec_options.ecall_stays = syscall_returns;
@@ -193,6 +194,9 @@ static _Noreturn void run(abi_ulong sp)
     cpu->env.pc = process.entry;
     cpu->env.gpr[RV_SP] = sp;
     Task *task = task_new(cpu);
+    if (seccomp_fd >= 0 && !seccomp_restore(task, seccomp_fd)) {
+        die("-seccomp: not a file of filters");
+    }
     signal_init();
     signal_init_thread(task);
     cpu_loop(cpu);
@@ -257,5 +261,5 @@ int main(int argc, char **argv, char **envp)
         die(err->message);
     }
     proc_self_publish(sp, host_brk);
-    run(sp);
+    run(sp, cl.seccomp_fd);
 }

@@ -356,6 +356,11 @@ static bool set_exec_fd(Parse *p, const char *arg)
     return take_fd(p, arg, &p->cl->exec_fd);
 }
 
+static bool set_seccomp(Parse *p, const char *arg)
+{
+    return take_fd(p, arg, &p->cl->seccomp_fd);
+}
+
 static bool set_self_fd(Parse *p, const char *arg)
 {
     return take_fd(p, arg, &p->cl->self_fd);
@@ -435,8 +440,8 @@ static bool parse_env(Parse *p, char **envp, const char *prefix)
 /* Options that a child does not get: they are about the first program, or set anew for each. */
 static bool is_for_first_only(const OptionRow *row)
 {
-    static SetFn *const sets[] = { set_ld_prefix, set_root,  set_argv0,   set_set_env,
-                                   set_unset_env, set_ids,   set_exec_fd, set_self_fd };
+    static SetFn *const sets[] = { set_ld_prefix, set_root,    set_argv0,   set_set_env, set_unset_env,
+                                   set_ids,       set_exec_fd, set_self_fd, set_seccomp };
     for (size_t i = 0; i < G_N_ELEMENTS(sets); i++) {
         if (row->set == sets[i]) {
             return true;
@@ -505,7 +510,7 @@ bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt,
                    GError **err)
 {
     Parse p = { .cl = cl, .err = err };
-    *cl = (CommandLine){ .envp = envp, .exec_fd = -1, .self_fd = -1 };
+    *cl = (CommandLine){ .envp = envp, .exec_fd = -1, .self_fd = -1, .seccomp_fd = -1 };
     exec_options.host_features = backend_host_features();
     exec_options.optimize = true;
     exec_options.cold = DEFAULT_COLD;

@@ -22,6 +22,7 @@ typedef struct CommandLine {
     OptionsAction action;
     const char *program;            /* as given; NULL unless action is OPTIONS_RUN */
     int exec_fd;                    /* it is open already: -execfd, else -1 */
+    int seccomp_fd;                 /* its filters: -seccomp, else -1 */
     int self_fd;                    /* our own executable: -selffd, else -1 */
     const char *ids;                /* -ids or NULL */
     int argc;                       /* the guest's */

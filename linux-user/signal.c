@@ -439,12 +439,18 @@ static void deliver(CPUState *cpu, int sig, const siginfo_t *info)
 
 void signal_force(CPUState *cpu, int sig, int code, abi_ulong addr)
 {
-    Task *task = cpu->opaque;
     siginfo_t info;
     memset(&info, 0, sizeof(info));
     info.si_signo = sig;
     info.si_code = code;
     info.si_addr = (void *)(uintptr_t)addr;
+    signal_force_info(cpu, &info);
+}
+
+void signal_force_info(CPUState *cpu, const siginfo_t *info)
+{
+    Task *task = cpu->opaque;
+    int sig = info->si_signo;
 
     pthread_mutex_lock(&task->sighand->lock);
     GuestSigaction *sa = action_of(task->sighand, sig);
@@ -454,7 +460,7 @@ void signal_force(CPUState *cpu, int sig, int code, abi_ulong addr)
         action_set(task->sighand, sig, &dfl);
     }
     pthread_mutex_unlock(&task->sighand->lock);
-    deliver(cpu, sig, &info);
+    deliver(cpu, sig, info);
     task->signal_pending = 1;       /* signal_deliver_pending() brings the host's mask up to date */
 }
 

@@ -25,6 +25,7 @@ void signal_deliver_pending(CPUState *cpu);
 
 /* Raise a synchronous signal for the guest (fault, illegal, ebreak), never blocked: forced. */
 void signal_force(CPUState *cpu, int sig, int code, abi_ulong addr);
+void signal_force_info(CPUState *cpu, const siginfo_t *info);
 
 /* rt_sigreturn: restore from the frame at sp. Returns SYSCALL_NO_RESULT, or a restart code. */
 abi_long signal_return(CPUState *cpu);

@@ -6,11 +6,14 @@
  * fs.h.
  */
 #include <linux/loop.h>
+#include <linux/seccomp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include "linux-user/proc_self.h"
+#include "linux-user/seccomp.h"
 #include "linux-user/sys_common.h"
 
 /* struct loop_info with asm-generic's __kernel_old_dev_t, which is 32 bits; x86-64's has 64. */
@@ -83,6 +86,8 @@ static const struct IoctlRow {
     { LOOP_SET_STATUS, loop_set_status },
     { LOOP_GET_STATUS, loop_get_status },
     { PROCMAP_QUERY_, proc_self_query },
+    { (uint32_t)SECCOMP_IOCTL_NOTIF_RECV, seccomp_notif_recv },
+    { (uint32_t)SECCOMP_IOCTL_NOTIF_SEND, seccomp_notif_send },
     { KVM_GET_API, refused },
     { KVM_CREATE, refused },
 };

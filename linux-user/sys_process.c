@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "exec/log.h"
+#include "linux-user/seccomp.h"
 #include "linux-user/sys_common.h"
 #include "linux-user/thread.h"
 
@@ -260,13 +261,6 @@ abi_long sys_ptrace(CPUState *cpu, const abi_ulong *a)
     return -EPERM;
 }
 
-/* A filter would judge the emulator's own calls, and by the host's numbers. As a kernel without
- * seccomp: programs with a sandbox then go on without it, or say so. */
-abi_long sys_seccomp(CPUState *cpu, const abi_ulong *a)
-{
-    return -ENOSYS;
-}
-
 /* ---- prctl ---- */
 
 #ifndef PR_GET_AUXV
@@ -336,12 +330,13 @@ abi_long sys_prctl(CPUState *cpu, const abi_ulong *a)
     case PR_GET_AUXV:
         return prctl_get_auxv(a);
     case PR_GET_SECCOMP:
-        return 0;
+        return seccomp_mode(task);
+    case PR_SET_SECCOMP:
+        return seccomp_prctl_set(cpu, a[1], a[2]);
     /* fence.i needs no help here whichever thread runs it */
     case RISCV_SET_ICACHE_FLUSH_CTX:
         return a[1] <= 1 && a[2] <= 1 ? 0 : -EINVAL;
-    /* of other architectures, or not built into our kernel: seccomp filters, vectors, pointer
-     * masking */
+    /* of other architectures, or not built into our kernel: vectors, pointer masking */
     default:
         log_printf(LOG_UNIMP, "prctl %d\n", option);
         return -EINVAL;

@@ -22,6 +22,7 @@ typedef struct Task {
     uint64_t saved_sigmask;         /* to restore after sigsuspend, ppoll, pselect, epoll_pwait */
     bool restore_sigmask;           /* saved_sigmask is in force until the handler frame is made */
     struct { abi_ulong sp; int32_t flags; uint64_t size; } altstack;
+    struct SeccompFilter *_Atomic seccomp;  /* filters in force (seccomp.c), NULL: none */
     struct SigHand *sighand;        /* actions; shared by CLONE_SIGHAND, NULL: not set up yet */
     volatile sig_atomic_t signal_pending;   /* something is recorded that can be delivered now */
     volatile sig_atomic_t pending_sig;      /* 0: nothing recorded */

@@ -23,6 +23,7 @@
 #include "exec/log.h"
 #include "exec/stats.h"
 #include "linux-user/mmap.h"
+#include "linux-user/seccomp.h"
 #include "linux-user/signal.h"
 #include "linux-user/syscall.h"
 
@@ -40,6 +41,11 @@ typedef struct ThreadStart {
     abi_long result;
 } ThreadStart;
 
+bool thread_is_alone(void)
+{
+    return atomic_load(&thread_count) == 1;
+}
+
 /* ---- Task ---- */
 
 Task *task_new(CPUState *cpu)
@@ -53,7 +59,7 @@ Task *task_new(CPUState *cpu)
     return task;
 }
 
-Task *task_inherit(CPUState *cpu, const Task *from)
+Task *task_inherit(CPUState *cpu, Task *from)
 {
     Task *task = g_new0(Task, 1);
     task->cpu = cpu;
@@ -61,12 +67,16 @@ Task *task_inherit(CPUState *cpu, const Task *from)
     task->sigmask = from->sigmask;
     task->sighand = from->sighand;
     cpu->opaque = task;
+    if (from->seccomp) {
+        seccomp_inherit(task, from);
+    }
     return task;
 }
 
 void task_free(Task *task)
 {
     exec_scratch_free(task->exec_scratch);
+    seccomp_drop(task);
     g_free(task);
 }
 

@@ -34,12 +34,15 @@ _Noreturn void thread_exit_leader(CPUState *cpu);
 /* exit_group(): what is still to be printed, then the end. */
 _Noreturn void process_exit(int code);
 
+/* The process has no other guest thread. */
+bool thread_is_alone(void);
+
 /* Registers of the child of a clone call. */
 void clone_set_registers(CPUState *cpu, const CloneRequest *rq);
 /* After fork(), in the child: it has one thread. */
 void thread_fork_child(void);
 /* A Task for cpu with what clone() lets a child inherit from `from`. */
-Task *task_inherit(CPUState *cpu, const Task *from);
+Task *task_inherit(CPUState *cpu, Task *from);
 void task_free(Task *task);
 
 /* fork.c: a process of its own: fork, or vfork when memory is shared. As thread_create(). */

@@ -27,6 +27,12 @@
     FN(riscv_hwprobe, 258)
 
 enum {
+#define FN(name, nr) NR_##name = nr,
+    VDSO_FUNCTIONS(FN)
+#undef FN
+};
+
+enum {
 #define FN(name, nr) VDSO_##name,
     VDSO_FUNCTIONS(FN)
 #undef FN
@@ -160,4 +166,11 @@ bool vdso_map(GError **err)
     }
     guest_map_name(process.vdso, process.vdso + 4096, "[vdso]");
     return true;
+}
+
+bool vdso_answers(abi_ulong pc, abi_ulong nr)
+{
+    abi_ulong text = process.vdso + AT(text);
+    return pc - text < sizeof(vdso_image.text) &&
+           (nr == NR_clock_gettime || nr == NR_gettimeofday || nr == NR_clock_getres);
 }

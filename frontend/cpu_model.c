@@ -179,6 +179,20 @@ bool rv_cpu_model(const char *spec, RvExtSet *exts, char **err)
     return true;
 }
 
+void rv_cpu_help(FILE *f)
+{
+    fputs("Models, of which each is -cpu model[,property=on|off...]:\n", f);
+    for (size_t i = 0; i < G_N_ELEMENTS(models); i++) {
+        g_autofree char *isa = rv_isa_string(models[i].exts);
+        fprintf(f, "  %-10s %s\n", models[i].name, isa);
+    }
+    fputs("Properties:", f);
+    for (int i = 0; i < RV_EXT_COUNT; i++) {
+        fprintf(f, " %s", ext_info[i].name);
+    }
+    fputc('\n', f);
+}
+
 char *rv_isa_string(RvExtSet exts)
 {
     GString *s = g_string_new("rv64");

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef enum RvInsnId {
     RV_ILLEGAL,
@@ -69,6 +70,8 @@ uint32_t rv_row_random(unsigned r, uint64_t *seed);
 /* Extensions by name ("zba", "c", ...) and by -cpu model ("rv64", "rva20u64", "rva22u64", "max",
  * with ",prop=on|off" lists). rv_cpu_model returns false and an error (g_free) naming the word. */
 bool rv_cpu_model(const char *spec, RvExtSet *exts, char **err);
+/* The models and the properties, for people. */
+void rv_cpu_help(FILE *f);
 /* "rv64imafdc_zicntr_zicsr_..." canonical order, g_free. */
 char *rv_isa_string(RvExtSet exts);
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "exec/log.h"
+#include "linux-user/binfmt.h"
 #include "linux-user/ids.h"
 #include "linux-user/loader.h"
 #include "linux-user/mmap.h"
@@ -202,9 +203,13 @@ static _Noreturn void run(abi_ulong sp, int seccomp_fd)
     cpu_loop(cpu);
 }
 
-static void show(OptionsAction action)
+/* What else there is to do than to run a program. The exit status. */
+static int act(const CommandLine *cl)
 {
-    switch (action) {
+    char self[PATH_MAX];
+    GError *err = NULL;
+    bool ok = true;
+    switch (cl->action) {
     case OPTIONS_HELP:
         options_help(stdout);
         break;
@@ -214,9 +219,25 @@ static void show(OptionsAction action)
     case OPTIONS_LOG_HELP:
         log_help(stdout);
         break;
+    case OPTIONS_CPU_HELP:
+        rv_cpu_help(stdout);
+        break;
+    case OPTIONS_BINFMT_INSTALL:
+        ok = binfmt_install(cl->binfmt_dir, realpath("/proc/self/exe", self), &err);
+        break;
+    case OPTIONS_BINFMT_UNINSTALL:
+        ok = binfmt_uninstall(cl->binfmt_dir, &err);
+        break;
+    case OPTIONS_BINFMT_STATUS:
+        ok = binfmt_status(cl->binfmt_dir, stdout, &err);
+        break;
     case OPTIONS_RUN:
         break;
     }
+    if (err) {
+        die(err->message);
+    }
+    return ok ? 0 : 1;
 }
 
 int main(int argc, char **argv, char **envp)
@@ -230,8 +251,7 @@ int main(int argc, char **argv, char **envp)
         die(err->message);
     }
     if (cl.action != OPTIONS_RUN) {
-        show(cl.action);
-        return 0;
+        return act(&cl);
     }
     if (cl.exec_fd >= 0) {
         prog.fd = cl.exec_fd;

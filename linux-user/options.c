@@ -14,6 +14,7 @@
 
 #include "exec/cpu_exec.h"
 #include "exec/log.h"
+#include "linux-user/binfmt.h"
 #include "linux-user/loader.h"
 #include "linux-user/task.h"
 
@@ -34,16 +35,20 @@ typedef bool SetFn(Parse *p, const char *arg);
 typedef enum OptionId {
 #define OPTION(id, ...) OPT_##id,
 #define ALIAS(flag, env, id)
+#define REFUSED(flag, env, why)
 #include "linux-user/options.def"
 #undef OPTION
 #undef ALIAS
+#undef REFUSED
 } OptionId;
 
 #define OPTION(id, ...) static bool set_##id(Parse *p, const char *arg);
 #define ALIAS(flag, env, id)
+#define REFUSED(flag, env, why)
 #include "linux-user/options.def"
 #undef OPTION
 #undef ALIAS
+#undef REFUSED
 
 typedef struct OptionRow {
     const char *flag, *env, *arg, *help;
@@ -53,9 +58,11 @@ typedef struct OptionRow {
 static const OptionRow option_rows[] = {
 #define OPTION(id, flag, env, arg, help) { flag, env, arg, help, set_##id },
 #define ALIAS(flag, env, id)
+#define REFUSED(flag, env, why)
 #include "linux-user/options.def"
 #undef OPTION
 #undef ALIAS
+#undef REFUSED
 };
 
 static const struct {
@@ -64,9 +71,23 @@ static const struct {
 } alias_rows[] = {
 #define OPTION(...)
 #define ALIAS(flag, env, id) { flag, env, OPT_##id },
+#define REFUSED(flag, env, why)
 #include "linux-user/options.def"
 #undef OPTION
 #undef ALIAS
+#undef REFUSED
+};
+
+static const struct {
+    const char *flag, *env, *why;
+} refused_rows[] = {
+#define OPTION(...)
+#define ALIAS(flag, env, id)
+#define REFUSED(flag, env, why) { flag, env, why },
+#include "linux-user/options.def"
+#undef OPTION
+#undef ALIAS
+#undef REFUSED
 };
 
 static bool fail(Parse *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -109,6 +130,30 @@ static bool set_help(Parse *p, const char *arg)
 static bool set_version(Parse *p, const char *arg)
 {
     p->cl->action = OPTIONS_VERSION;
+    return true;
+}
+
+static bool set_install(Parse *p, const char *arg)
+{
+    p->cl->action = OPTIONS_BINFMT_INSTALL;
+    return true;
+}
+
+static bool set_uninstall(Parse *p, const char *arg)
+{
+    p->cl->action = OPTIONS_BINFMT_UNINSTALL;
+    return true;
+}
+
+static bool set_status(Parse *p, const char *arg)
+{
+    p->cl->action = OPTIONS_BINFMT_STATUS;
+    return true;
+}
+
+static bool set_binfmt_dir(Parse *p, const char *arg)
+{
+    p->cl->binfmt_dir = arg;
     return true;
 }
 
@@ -196,6 +241,10 @@ static bool set_argv0(Parse *p, const char *arg)
 
 static bool set_cpu(Parse *p, const char *arg)
 {
+    if (strcmp(arg, "help") == 0 || strcmp(arg, "?") == 0) {
+        p->cl->action = OPTIONS_CPU_HELP;
+        return true;
+    }
     user_options.cpu_model = arg;       /* looked up once, at the end */
     return true;
 }
@@ -229,6 +278,11 @@ static bool set_reserved(Parse *p, const char *arg)
 }
 
 static bool set_page_size(Parse *p, const char *arg)
+{
+    return true;
+}
+
+static bool set_rtsig(Parse *p, const char *arg)
 {
     return true;
 }
@@ -407,6 +461,17 @@ static const OptionRow *find_row(const char *name, bool env)
     return NULL;
 }
 
+/* NULL, or why there is no such option. */
+static const char *refused(const char *name, bool env)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(refused_rows); i++) {
+        if (strcmp(env ? refused_rows[i].env : refused_rows[i].flag, name) == 0) {
+            return refused_rows[i].why;
+        }
+    }
+    return NULL;
+}
+
 /* Apply the variables that begin with prefix. */
 static bool parse_env(Parse *p, char **envp, const char *prefix)
 {
@@ -426,6 +491,10 @@ static bool parse_env(Parse *p, char **envp, const char *prefix)
         name[len] = '\0';
         p->name = name;
         const OptionRow *row = find_row(name + n, true);
+        const char *why = refused(name + n, true);
+        if (why) {
+            return fail(p, "%s", why);
+        }
         if (!row || (!row->arg && strcmp(eq + 1, "0") == 0)) {
             continue;                   /* not ours, or switched off */
         }
@@ -488,6 +557,10 @@ static bool parse_flags(Parse *p, int argc, char **argv, int *at)
         }
         p->name = argv[i] + (argv[i][1] == '-' ? 2 : 1);
         const OptionRow *row = find_row(p->name, false);
+        const char *why = refused(p->name, false);
+        if (why) {
+            return fail(p, "%s", why);
+        }
         if (!row) {
             g_set_error(p->err, RIVET_LOAD_ERROR, 1, "unknown option '%s'; -h lists them", argv[i]);
             return false;
@@ -510,7 +583,8 @@ bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt,
                    GError **err)
 {
     Parse p = { .cl = cl, .err = err };
-    *cl = (CommandLine){ .envp = envp, .exec_fd = -1, .self_fd = -1, .seccomp_fd = -1 };
+    *cl = (CommandLine){ .envp = envp, .exec_fd = -1, .self_fd = -1, .seccomp_fd = -1,
+                         .binfmt_dir = BINFMT_DIR };
     exec_options.host_features = backend_host_features();
     exec_options.optimize = true;
     exec_options.cold = DEFAULT_COLD;

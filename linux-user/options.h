@@ -14,7 +14,8 @@
 #include "linux-user/guest_ptr.h"
 
 typedef enum OptionsAction {
-    OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_LOG_HELP,
+    OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_LOG_HELP, OPTIONS_CPU_HELP,
+    OPTIONS_BINFMT_INSTALL, OPTIONS_BINFMT_UNINSTALL, OPTIONS_BINFMT_STATUS,
 } OptionsAction;
 
 /* What is asked for, besides user_options, exec_options and the log, which are set directly. */
@@ -24,6 +25,7 @@ typedef struct CommandLine {
     int exec_fd;                    /* it is open already: -execfd, else -1 */
     int seccomp_fd;                 /* its filters: -seccomp, else -1 */
     int self_fd;                    /* our own executable: -selffd, else -1 */
+    const char *binfmt_dir;         /* where binfmt_misc is mounted */
     const char *ids;                /* -ids or NULL */
     int argc;                       /* the guest's */
     char **argv;                    /* its last part shares the host's argv; NULL at the end */

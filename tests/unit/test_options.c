@@ -59,7 +59,7 @@ static const struct {
     { "rivet ./x", "RIVET_ARGV0=r QEMU_ARGV0=q", "./x", "r", "RIVET_ARGV0=r QEMU_ARGV0=q" },
     { "rivet -0 c ./x", "RIVET_ARGV0=r", "./x", "c", "RIVET_ARGV0=r" },
     { "rivet ./x", "QEMU_SET_ENV=Z=1", "./x", "./x", "QEMU_SET_ENV=Z=1 Z=1" },
-    { "rivet -strace -one-insn-per-tb -R 4G -p 4096 -s 1M -cpu rv64 ./x", "", "./x", "./x", "" },
+    { "rivet -strace -one-insn-per-tb -t 1 -R 4G -p 4096 -s 1M -cpu rv64 ./x", "", "./x", "./x", "" },
     { "rivet -root /r ./x", "RIVET_ROOT=/q A=1", "./x", "./x", "A=1" },
     { "rivet -", "", "-", "-", "" },
 };
@@ -98,6 +98,9 @@ static const struct {
     { "rivet -E A ./x", "", "variable=value" },
     { "rivet -seed q ./x", "", "not a number" },
     { "rivet ./x", "QEMU_STACK_SIZE=q", "QEMU_STACK_SIZE" },
+    { "rivet -g 1234 ./x", "", "gdb" },
+    { "rivet -plugin p ./x", "", "no plugins" },
+    { "rivet ./x", "QEMU_TRACE=exec", "QEMU_TRACE: there are no trace events" },
 };
 
 START_TEST(refuses)
@@ -164,6 +167,12 @@ START_TEST(actions)
     ck_assert(parse("rivet -h", "", &plain, &cl, NULL) && cl.action == OPTIONS_HELP);
     ck_assert(parse("rivet --help ./x", "", &plain, &cl, NULL) && cl.action == OPTIONS_HELP);
     ck_assert(parse("rivet -version", "", &plain, &cl, NULL) && cl.action == OPTIONS_VERSION);
+    ck_assert(parse("rivet -cpu help", "", &plain, &cl, NULL) && cl.action == OPTIONS_CPU_HELP);
+    ck_assert(parse("rivet --status", "", &plain, &cl, NULL));
+    ck_assert_int_eq(cl.action, OPTIONS_BINFMT_STATUS);
+    ck_assert_str_eq(cl.binfmt_dir, "/proc/sys/fs/binfmt_misc");
+    ck_assert(parse("rivet --install-binfmt", "RIVET_BINFMT_DIR=/b", &plain, &cl, NULL));
+    ck_assert(cl.action == OPTIONS_BINFMT_INSTALL && strcmp(cl.binfmt_dir, "/b") == 0);
     ck_assert(parse("rivet -d help", "", &plain, &cl, NULL) && cl.action == OPTIONS_LOG_HELP);
 }
 END_TEST

@@ -130,6 +130,10 @@ void tb_revalidate_range(vaddr start, vaddr last);  /* icache flush: drop TBs wh
 void tb_revalidate_all(void);                       /* fence.i */
 void tb_flush_all(CPUState *self);
 
+/* From now on others look at guest memory: a second thread, another process through a shared mapping. Call
+ * before they can. Until then atomic insns and fences cost nothing; TBs that rely on it are dropped. */
+void exec_memory_shared(void);
+
 /* rt_sigprocmask(SIG_SETMASK) on the host, 64 signals. */
 void cpu_restore_host_mask(const void *mask);
 

@@ -66,6 +66,7 @@ struct TranslationBlock {
     uint64_t hash;                  /* of the guest bytes, for revalidation */
     CodeRef page_next[2];           /* lists of the (at most two) guest pages touched */
     TBRef incoming;                 /* TBJumps that go to this TB */
+    bool needs_alone;               /* its atomics are none: see exec_memory_shared() */
     TBJump jump[];
 };
 _Static_assert(sizeof(TranslationBlock) <= 64 + 8, "one cache line but for the list of jumps");

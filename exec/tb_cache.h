@@ -45,6 +45,8 @@ struct IrContext *tb_gen_ir(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t
 uint64_t tb_hash_bytes(const void *p, size_t n);
 extern BackendConfig backend_config;
 
+/* tb_invalidate.c: exec_memory_shared() was not called yet. tb_lock. */
+extern bool memory_is_ours;
 /* tb_invalidate.c: page -> TBs. tb_lock held. */
 void tb_pages_init(void);
 void tb_pages_add(TranslationBlock *tb);

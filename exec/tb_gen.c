@@ -101,6 +101,7 @@ static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t fl
     dc->base.window = w->bytes;
     dc->g = &gen_globals;
     dc->exts = exec_options.exts;
+    dc->alone = memory_is_ours;
     dc->ecall_stays = exec_options.interp ? NULL : exec_options.ecall_stays;
     ir_reset(gen_ir);
     translator_loop(&riscv_translator_ops, &dc->base);
@@ -175,9 +176,10 @@ struct IrContext *tb_gen_ir(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t
 }
 
 /* Fill in what is known of t when its code is there. */
-static void finish_tb(TranslationBlock *t, const DisasContextBase *dc, const FetchWindow *window,
+static void finish_tb(TranslationBlock *t, const DisasContext *riscv_dc, const FetchWindow *window,
                       const BackendResult *res)
 {
+    const DisasContextBase *dc = &riscv_dc->base;
     uint8_t tail[MAX_MAP_BYTES];
     assert(res->ninsns * 20u + res->nrelocs * 5u <= sizeof(tail) && res->nslots == gen_ir->nslots);
     size_t relocs_size = tb_relocs_encode(res->relocs, res->nrelocs, tail);
@@ -195,6 +197,7 @@ static void finish_tb(TranslationBlock *t, const DisasContextBase *dc, const Fet
         .shared = guest_code_shared(dc->pc_first),
         .insns = (uint8_t)dc->num_insns,
         .nslots = (uint8_t)res->nslots,
+        .needs_alone = riscv_dc->needs_alone,
     };
     t->hash = tb_hash_bytes(window->bytes, t->size);
     /* The map ends where t starts. */
@@ -275,7 +278,7 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
     }
     lap(STAT_backend_ns, &t1);
     code_buffer.code = code + res.size;
-    finish_tb(t, &dc.base, &window, &res);
+    finish_tb(t, &dc, &window, &res);
     tb_insert(t);
     link_known(t, &res);
     tb = t;

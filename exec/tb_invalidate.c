@@ -16,6 +16,8 @@
 
 enum { PAGE_BITS = 12 };
 
+bool memory_is_ours = true;
+
 static GHashTable *page_tbs;            /* page number -> first TB; tb_lock */
 static GPtrArray *shared_tbs;           /* TBs with tb->shared, dropped ones pruned on use; tb_lock */
 
@@ -167,5 +169,24 @@ void tb_revalidate_all(void)
     pthread_mutex_lock(&tb_lock);
     stat_inc(STAT_icache_flush);
     tb_foreach(drop_if_stale, NULL);
+    pthread_mutex_unlock(&tb_lock);
+}
+
+static void drop_if_needs_alone(TranslationBlock *tb, void *opaque)
+{
+    if (tb->needs_alone) {
+        tb_drop(tb);
+        stat_inc(STAT_tb_dropped);
+    }
+}
+
+void exec_memory_shared(void)
+{
+    if (!__atomic_load_n(&memory_is_ours, __ATOMIC_RELAXED)) {
+        return;
+    }
+    pthread_mutex_lock(&tb_lock);
+    __atomic_store_n(&memory_is_ours, false, __ATOMIC_RELAXED);
+    tb_foreach(drop_if_needs_alone, NULL);
     pthread_mutex_unlock(&tb_lock);
 }

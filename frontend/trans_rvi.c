@@ -375,7 +375,7 @@ bool trans_fence(DisasContext *dc, const DecodedInsn *d)
     bool pr = pred & 10, pw = pred & 5, sr = succ & 10, sw = succ & 5;
     unsigned bits = (pr && sr ? IR_FENCE_LL : 0) | (pr && sw ? IR_FENCE_LS : 0) |
                     (pw && sr ? IR_FENCE_SL : 0) | (pw && sw ? IR_FENCE_SS : 0);
-    if (bits) {
+    if (bits && !trans_alone(dc)) {
         ir_gen_fence(dc->base.ir, IR_I64, bits);
     }
     return true;

@@ -90,6 +90,12 @@ bool trans_const_x(const DisasContext *dc, unsigned r, uint64_t *v)
     return !r || (dc->const_known >> r & 1);
 }
 
+bool trans_alone(DisasContext *dc)
+{
+    dc->needs_alone |= dc->alone;
+    return dc->alone;
+}
+
 uint64_t trans_next_pc(const DisasContext *dc)
 {
     return dc->pc + dc->len;

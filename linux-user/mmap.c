@@ -81,6 +81,9 @@ static abi_long host_error(long r)
 static void map_set(abi_ulong start, abi_ulong end, int prot, uint64_t tag, const char *name)
 {
     MapRange r = { start, end, MAP_CODE_PLAIN, prot & (PROT_READ | PROT_WRITE | PROT_EXEC), tag, name };
+    if (tag && (prot & PROT_WRITE)) {
+        exec_memory_shared();
+    }
     pthread_mutex_lock(&map_lock);
     guest_map_set(&r);
     pthread_mutex_unlock(&map_lock);
@@ -355,6 +358,15 @@ abi_long guest_munmap(abi_ulong addr, abi_ulong len)
     return r;
 }
 
+static bool any_shared(abi_ulong start, abi_ulong end)
+{
+    const MapRange *r = guest_map_next(start);
+    while (r && r->start < end && !r->tag) {
+        r = guest_map_next(r->end);
+    }
+    return r && r->start < end;
+}
+
 static abi_long mprotect_locked(abi_ulong addr, abi_ulong len, int prot)
 {
     const int grows = PROT_GROWSDOWN | PROT_GROWSUP;
@@ -380,6 +392,9 @@ static abi_long mprotect_locked(abi_ulong addr, abi_ulong len, int prot)
     abi_long r = host_error(mprotect(g2h(addr), done - addr, host_prot(prot)));
     if (r) {
         return r;
+    }
+    if (prot & PROT_WRITE && any_shared(addr, done)) {
+        exec_memory_shared();
     }
     /* The host page is writable now, watched or not. */
     bool had_code = (!(prot & PROT_EXEC) || prot & PROT_WRITE) && has_code(addr, done);

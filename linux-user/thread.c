@@ -161,6 +161,7 @@ bool host_thread_start(Task *task, void *(*fn)(void *), void *arg)
     pthread_attr_setstacksize(&attr, HOST_STACK);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     signal_thread_begin(task);
+    exec_memory_shared();
     int err = pthread_create(&thread, &attr, fn, arg);
     signal_thread_end(task);
     pthread_attr_destroy(&attr);

@@ -216,6 +216,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dc.g = &globals;
     dc.exts = ~(RvExtSet)0;
     dc.ecall_stays = stays;
+    dc.alone = fp >> 9 & 1;
     translator_loop(&riscv_translator_ops, &dc.base);
     ir->nslots = dc.base.nslots;
     tame_memory();

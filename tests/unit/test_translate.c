@@ -23,6 +23,7 @@ typedef struct Guest {
     RvExtSet exts;
     IrInterpState st;
     IrExit exit;
+    bool alone;
     DisasContext dc;
 } Guest;
 
@@ -55,6 +56,7 @@ static void translate(Guest *g, uint64_t pc, unsigned max_insns)
     g->dc.base.fetch_opaque = g;
     g->dc.g = &globals;
     g->dc.exts = g->exts;
+    g->dc.alone = g->alone;
     translator_loop(&riscv_translator_ops, &g->dc.base);
     ck_assert(ir_verify(ir));
 }
@@ -347,8 +349,9 @@ START_TEST(test_memory)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(memory); i++) {
         CPURISCVState one = { 0 };
-        for (unsigned pass = 0; pass < 2; pass++) {
+        for (unsigned pass = 0; pass < 3; pass++) {
             reset(&guest);
+            guest.alone = pass == 2;
             guest.env.gpr[A1] = DATA;
             guest.env.gpr[A2] = memory[i].a2;
             for (unsigned n = 0; n < 5 && memory[i].code[n]; n++) {

@@ -17,7 +17,8 @@ typedef struct MapRange {
     abi_ulong start, end;           /* page-aligned, end exclusive, start < end */
     uint8_t code;                   /* MapCode */
     int prot;                       /* the guest's PROT_READ | PROT_WRITE | PROT_EXEC */
-    uint64_t tag;                   /* 0 private, 1 shared, else of shmat(): number << 32 | pages */
+    uint64_t tag;                   /* mmap.c: 0 private, small numbers: other kinds, else of shmat():
+                                     * number << 32 | pages */
     const char *name;               /* static or interned; "" when it has none */
 } MapRange;
 

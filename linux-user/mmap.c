@@ -20,6 +20,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -38,7 +40,7 @@
 
 /* x86 has two mmap() flags in bits that RISC-V does not use and so ignores. */
 enum { X86_MAP_32BIT = 0x40, X86_MAP_ABOVE4G = 0x80 };
-enum { TAG_SHARED = 1 };          /* MapRange.tag of shared mappings that are not shmat()'s */
+enum { TAG_SHARED = 1, TAG_GROWS = 2 };     /* MapRange.tag of mappings that are not shmat()'s */
 enum { GUEST_MAP_TYPE = 0xf, GUEST_MREMAP_FLAGS = 7, GUEST_PROT_SEM = 8 };
 
 #define PAGE_MASK_LOW ((abi_ulong)0xfff)
@@ -50,6 +52,7 @@ static pthread_mutex_t map_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t shm_count;                      /* mmap_lock; of attachments ever made */
 static abi_ulong limit_as = ~(abi_ulong)0;      /* mmap_lock; RLIMIT_AS and RLIMIT_DATA as the guest */
 static abi_ulong limit_data = ~(abi_ulong)0;    /* has set them */
+static bool has_growing;                        /* mmap_lock; there was a mapping with MAP_GROWSDOWN */
 static const char claimed[] = "";               /* name of a range claimed by reserve() */
 
 static abi_ulong page_up(abi_ulong x)
@@ -108,6 +111,55 @@ static void drop_code(bool had_code, abi_ulong start, abi_ulong end)
 static bool has_code(abi_ulong start, abi_ulong end)
 {
     return guest_map_any(start, end, PROT_EXEC);
+}
+
+/* The host's mapping that holds guest address addr begins at the result; addr when nobody says. */
+static abi_ulong host_mapping_start(abi_ulong addr)
+{
+    FILE *f = fopen("/proc/self/maps", "re");
+    char *line = NULL;
+    size_t size = 0;
+    abi_ulong start, end, found = addr;
+    while (f && getline(&line, &size, f) > 0) {
+        if (sscanf(line, "%lx-%lx", &start, &end) == 2 && start <= addr + guest_base &&
+            addr + guest_base < end) {
+            found = start - guest_base;
+            break;
+        }
+    }
+    free(line);
+    if (f) {
+        fclose(f);
+    }
+    return found;
+}
+
+/* Mappings with MAP_GROWSDOWN grow by faults that the host's kernel serves: bring the map up to date. */
+static void follow_growth(void)
+{
+    const MapRange *r;
+    for (abi_ulong a = 0; (r = guest_map_next(a)) != NULL; a = r->end) {
+        MapRange m = *r;
+        unsigned char resident;
+        if (m.tag != TAG_GROWS || guest_map_find(m.start - 1) ||
+            mincore(g2h(m.start - 4096), 1, &resident) < 0) {
+            continue;
+        }
+        m.start = host_mapping_start(m.start);
+        pthread_mutex_lock(&map_lock);
+        guest_map_set(&m);
+        pthread_mutex_unlock(&map_lock);
+        r = guest_map_find(m.start);
+    }
+}
+
+/* Begin an operation; it ends by unlocking mmap_lock. */
+static void mmap_begin(void)
+{
+    pthread_mutex_lock(&mmap_lock);
+    if (G_UNLIKELY(has_growing)) {
+        follow_growth();
+    }
 }
 
 /* mmap() that fails with EEXIST rather than replace; for kernels before 4.17 the flag is a hint. */
@@ -305,14 +357,16 @@ static abi_long mmap_locked(abi_ulong addr, abi_ulong len, int prot, int flags, 
     }
     abi_ulong start = (abi_ulong)r, end = start + size;
     bool had_code = fixed && has_code(start, end);
-    map_set(start, end, prot, (flags & GUEST_MAP_TYPE) == MAP_PRIVATE ? 0 : TAG_SHARED, "");
+    bool grows = flags & MAP_GROWSDOWN, shared = (flags & GUEST_MAP_TYPE) != MAP_PRIVATE;
+    has_growing |= grows;
+    map_set(start, end, prot, shared ? TAG_SHARED : grows ? TAG_GROWS : 0, "");
     drop_code(had_code, start, end);
     return r;
 }
 
 abi_long guest_mmap(abi_ulong addr, abi_ulong len, int prot, int flags, int fd, abi_ulong off)
 {
-    pthread_mutex_lock(&mmap_lock);
+    mmap_begin();
     abi_long r = mmap_locked(addr, len, prot, flags, fd, off);
     pthread_mutex_unlock(&mmap_lock);
     if (log_enabled(LOG_PAGE)) {
@@ -349,7 +403,7 @@ static abi_long munmap_locked(abi_ulong addr, abi_ulong len)
 
 abi_long guest_munmap(abi_ulong addr, abi_ulong len)
 {
-    pthread_mutex_lock(&mmap_lock);
+    mmap_begin();
     abi_long r = munmap_locked(addr, len);
     pthread_mutex_unlock(&mmap_lock);
     if (log_enabled(LOG_PAGE)) {
@@ -384,9 +438,12 @@ static abi_long mprotect_locked(abi_ulong addr, abi_ulong len, int prot)
         return -ENOMEM;
     }
     /* Our stack does not grow by faults, but it is the guest's growing one all the same. */
+    const MapRange *m = guest_map_find(addr);
     if (prot & PROT_GROWSDOWN && addr >= process.stack_limit && end <= process.stack_bottom) {
         prot &= ~PROT_GROWSDOWN;
         addr = process.stack_limit;
+    } else if (prot & PROT_GROWSDOWN && m->tag == TAG_GROWS) {
+        addr = m->start;
     }
     abi_ulong done = guest_map_run_end(addr, end);
     abi_long r = host_error(mprotect(g2h(addr), done - addr, host_prot(prot)));
@@ -409,7 +466,7 @@ static abi_long mprotect_locked(abi_ulong addr, abi_ulong len, int prot)
 
 abi_long guest_mprotect(abi_ulong addr, abi_ulong len, int prot)
 {
-    pthread_mutex_lock(&mmap_lock);
+    mmap_begin();
     abi_long r = mprotect_locked(addr, len, prot);
     pthread_mutex_unlock(&mmap_lock);
     if (log_enabled(LOG_PAGE)) {
@@ -508,7 +565,7 @@ static abi_long mremap_locked(abi_ulong old, abi_ulong old_len, abi_ulong new_le
 abi_long guest_mremap(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int flags,
                       abi_ulong new_addr)
 {
-    pthread_mutex_lock(&mmap_lock);
+    mmap_begin();
     abi_long r = mremap_locked(old, old_len, new_len, flags, new_addr);
     pthread_mutex_unlock(&mmap_lock);
     if (log_enabled(LOG_PAGE)) {
@@ -529,7 +586,7 @@ static bool advice_changes_bytes(int advice)
 
 abi_long guest_madvise(abi_ulong addr, abi_ulong len, int advice)
 {
-    pthread_mutex_lock(&mmap_lock);
+    mmap_begin();
     abi_ulong size = page_up(len);
     abi_ulong end = addr + size;
     abi_long r;
@@ -590,7 +647,7 @@ static void brk_locked(abi_ulong brk)
 
 abi_long guest_brk(abi_ulong brk)
 {
-    pthread_mutex_lock(&mmap_lock);
+    mmap_begin();
     brk_locked(brk);
     abi_long r = (abi_long)process.brk;
     pthread_mutex_unlock(&mmap_lock);
@@ -600,7 +657,7 @@ abi_long guest_brk(abi_ulong brk)
 abi_long guest_shmat(int id, abi_ulong addr, int flags)
 {
     struct shmid_ds ds;
-    pthread_mutex_lock(&mmap_lock);
+    mmap_begin();
     /* The size is needed for the map; who may attach but not look (write only) gets one page. */
     abi_ulong size = shmctl(id, IPC_STAT, &ds) == 0 ? page_up(ds.shm_segsz) : 4096;
     bool replace = flags & SHM_REMAP && addr && !(addr & PAGE_MASK_LOW) && in_task(addr, size);
@@ -629,7 +686,7 @@ abi_long guest_shmat(int id, abi_ulong addr, int flags)
 
 abi_long guest_shmdt(abi_ulong addr)
 {
-    pthread_mutex_lock(&mmap_lock);
+    mmap_begin();
     const MapRange *m = guest_map_find(addr);
     uint64_t tag = m ? m->tag : 0;
     abi_ulong end = addr + (tag << 32 >> 20);
@@ -661,7 +718,7 @@ void guest_map_add(abi_ulong start, abi_ulong end, int prot, const char *name)
 
 void guest_map_name(abi_ulong start, abi_ulong end, const char *name)
 {
-    pthread_mutex_lock(&mmap_lock);
+    mmap_begin();
     pthread_mutex_lock(&map_lock);
     guest_map_rename(start, end, name);
     pthread_mutex_unlock(&map_lock);
@@ -688,7 +745,7 @@ bool guest_range_used(abi_ulong addr, abi_ulong len)
 
 void guest_map_walk(GuestMapFn *fn, void *opaque)
 {
-    pthread_mutex_lock(&mmap_lock);
+    mmap_begin();
     const MapRange *r;
     for (abi_ulong a = 0; (r = guest_map_next(a)) != NULL; a = r->end) {
         fn(opaque, r->start, r->end, r->prot, r->name);

@@ -127,6 +127,22 @@ static void gen_leave_to_target(Emit *e, const BackendConfig *cfg, uint32_t why)
     emit_jmp_to(e, cfg->leave);
 }
 
+/* Bit 0 of the target, should it be set, is looked at only when we leave: no cache has such a pc. */
+static void gen_lookup(Emit *e, const BackendConfig *cfg)
+{
+    enum { SHIFT = 32 - BACKEND_SECOND_CACHE_BITS - 1 };
+    int32_t cache = field_disp(&cfg->layout, cfg->layout.second_cache);
+    x86_ro(e, X86_IMUL_rmi, 0, RCX, opnd_reg(RAX));
+    emit_u32(e, BACKEND_SECOND_CACHE_HASH);
+    emit_shift_i(e, SH_SHR, 0, RCX, SHIFT);
+    emit_alu(e, ALU_AND, 0, RCX, opnd_imm(~1));
+    x86_rx(e, X86_CMP_rm_r, 1, RAX, RBP, RCX, 3, cache);
+    uint8_t *miss = emit_jcc8(e, X86_NE);
+    x86_rx(e, X86_JMP_rm, 0, 0, RBP, RCX, 3, cache + 8);
+    emit_here8(e, miss);
+    gen_leave_to_target(e, cfg, BACKEND_EXIT_LOOKUP);
+}
+
 static void gen_ret_miss(Emit *e, const BackendConfig *cfg)
 {
     const BackendLayout *l = &cfg->layout;
@@ -150,14 +166,13 @@ static void gen_ret_miss(Emit *e, const BackendConfig *cfg)
     emit_mov_rr(e, 0, RCX, RAX);
     emit_alu(e, ALU_AND, 0, RCX, opnd_imm(((1 << l->jump_cache_bits) - 1) << 1));
     x86_rx(e, X86_CMP_rm_r, 1, RAX, RBP, RCX, 3, cache);
-    uint8_t *miss = emit_jcc8(e, X86_NE);
+    emit_jcc_to(e, X86_NE, cfg->lookup);
     x86_rx(e, X86_JMP_rm, 0, 0, RBP, RCX, 3, cache + 8);
 
     emit_here8(e, found);
     emit_mov_rr(e, 1, RSP, RCX);
     emit_ret(e);
     emit_here8(e, odd);
-    emit_here8(e, miss);
     gen_leave_to_target(e, cfg, BACKEND_EXIT_LOOKUP);
     emit_here8(e, poll);
     gen_leave_to_target(e, cfg, BACKEND_EXIT_POLL);
@@ -187,6 +202,9 @@ size_t backend_gen_stubs(BackendConfig *cfg, uint8_t *p, size_t cap)
     emit_align(&e);
     cfg->call_helper = e.ptr;
     gen_call_helper(&e, l);
+    emit_align(&e);
+    cfg->lookup = e.ptr;
+    gen_lookup(&e, cfg);
     emit_align(&e);
     cfg->ret_miss = e.ptr;
     gen_ret_miss(&e, cfg);

@@ -67,6 +67,7 @@ typedef struct BackendLayout {
     int32_t scratch;            /* u64[4]: for the emitters */
     int32_t spill;              /* u64[32]: spill slots of temps */
     int32_t jump_cache;         /* JumpCacheEntry[1 << jump_cache_bits] */
+    int32_t second_cache;       /* JumpCacheEntry[1 << BACKEND_SECOND_CACHE_BITS] */
     int32_t consts;             /* BackendConsts, 64-aligned */
     int32_t fault_addr;         /* u64: address of a misaligned access */
     uint32_t jump_cache_bits;
@@ -76,12 +77,21 @@ typedef struct BackendLayout {
     uint32_t reason_misaligned;     /* exit_tb reason used when a MO_ALIGN check fails */
 } BackendLayout;
 
-/* Per-CPU jump cache, probed inline: index = (pc >> 1) & mask. An empty entry has a
- * pc that belongs to another index, and so does an odd one: 0, in entry 0: 2. */
+/* Per-CPU jump caches. The first is probed inline: index = (pc >> 1) & mask. The second by a stub
+ * when the first has missed (code that a JIT has aligned shares few entries of the first): index =
+ * backend_second_index(pc). An empty entry has a pc that belongs to another index, and so does an
+ * odd one: 0, in entry 0: 2. */
+enum { BACKEND_SECOND_CACHE_BITS = 14 };
+#define BACKEND_SECOND_CACHE_HASH 0x9e3779b1u
 typedef struct JumpCacheEntry {
     uint64_t pc;
     uint64_t code;              /* host address */
 } JumpCacheEntry;
+
+static inline uint32_t backend_second_index(uint64_t pc)
+{
+    return (uint32_t)pc * BACKEND_SECOND_CACHE_HASH >> (32 - BACKEND_SECOND_CACHE_BITS);
+}
 
 /* Constants in memory for SSE, filled by backend_init_consts(). */
 typedef struct BackendConsts {
@@ -116,6 +126,7 @@ typedef struct BackendConfig {
     const uint8_t *enter;       /* BackendExit enter(env, host code) */
     const uint8_t *leave;       /* rax = TB header | 0, edx = slot or reason code; env->pc stored */
     const uint8_t *ret_miss;    /* rax = target of a ret_ptr that was not predicted */
+    const uint8_t *lookup;      /* rax = target that is not in the first jump cache */
     const uint8_t *ras_bottom;  /* landing pad of the RAS's bottom entry */
     const uint8_t *call_helper; /* eax = helper number, arguments in helper_args; result rax */
 } BackendConfig;

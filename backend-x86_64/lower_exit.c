@@ -6,7 +6,8 @@
  * of which the stubs of a TB share the second half. A third of all code is stubs: the aim's pc is not
  * in them, the loop takes it from the slot.
  *
- * Indirect: the jump cache is probed inline at (pc & mask << 1) * 8; a miss leaves with rax = 0.
+ * Indirect: the jump cache is probed inline at (pc & mask << 1) * 8; after a miss a common stub
+ * looks in the second one, and leaves with rax = 0.
  *
  * Calls push the guest return address, then `call`: so [rsp] is the landing pad and [rsp + 8] the
  * guest address for which it is right. Also an unchained or missed call leaves the two there: the
@@ -41,13 +42,6 @@ void emit_leave(BackendContext *be, uint32_t why)
 {
     emit_mov_ri(&be->e, RDX, why);
     emit_header_and_leave(be);
-}
-
-static void emit_leave_lookup(BackendContext *be)
-{
-    emit_zero(&be->e, RAX);
-    emit_mov_ri(&be->e, RDX, BACKEND_EXIT_LOOKUP);
-    emit_jmp_to(&be->e, be->cfg.leave);
 }
 
 /* ---- slots ---- */
@@ -265,12 +259,13 @@ static void cold_poll_ptr(BackendContext *be, ColdStub *s)
 
 static void cold_miss(BackendContext *be, ColdStub *s)
 {
-    store_target(be, s->r[0]);
-    if (s->aux) {       /* a call: the landing pad belongs on the return stack */
-        x86_rip(&be->e, X86_LEA, 1, RAX, s->aux);
-        emit_push_r(&be->e, RAX);
+    emit_mov_rr(&be->e, 1, RAX, s->r[0]);
+    if (s->aux) {       /* a call: it returns to here */
+        emit_call_to(&be->e, be->cfg.lookup);
+        emit_jmp_to(&be->e, s->aux);
+    } else {
+        emit_jmp_to(&be->e, be->cfg.lookup);
     }
-    emit_leave_lookup(be);
 }
 
 static ColdStub *cold_ptr(BackendContext *be, ColdFn *fn, const IrOp *op, int target)

@@ -44,11 +44,23 @@ static JumpCacheEntry *jump_cache_entry(CPUState *cpu, uint64_t pc)
     return &cpu->jump_cache[(pc >> 1) & ((1 << JUMP_CACHE_BITS) - 1)];
 }
 
+static JumpCacheEntry *second_cache_entry(CPUState *cpu, uint64_t pc)
+{
+    return &cpu->second_cache[backend_second_index(pc)];
+}
+
 /* An empty entry holds a pc that is looked for elsewhere. All are 0 but the first, so that pages of
  * the cache are touched only as they are used. */
 static void jump_cache_clear(CPUState *cpu, JumpCacheEntry *e)
 {
-    __atomic_store_n(&e->pc, e == cpu->jump_cache ? 2 : 0, __ATOMIC_SEQ_CST);
+    bool first = e == cpu->jump_cache || e == cpu->second_cache;
+    __atomic_store_n(&e->pc, first ? 2 : 0, __ATOMIC_SEQ_CST);
+}
+
+static void jump_caches_init(CPUState *cpu)
+{
+    jump_cache_clear(cpu, cpu->jump_cache);
+    jump_cache_clear(cpu, cpu->second_cache);
 }
 
 static void reset_return_stack(CPUState *cpu)
@@ -102,7 +114,7 @@ CPUState *cpu_create(void)
     }
     cpu->flags_seen = cpu_tb_flags(&cpu->env);
     reset_return_stack(cpu);
-    jump_cache_clear(cpu, cpu->jump_cache);
+    jump_caches_init(cpu);
     pthread_mutex_lock(&cpu_list_lock);
     if (cpu_list) {
         prepare_membarrier();
@@ -147,14 +159,16 @@ void cpu_destroy(CPUState *cpu)
 void cpu_reset_prediction(CPUState *cpu)
 {
     memset(cpu->jump_cache, 0, sizeof(cpu->jump_cache));
-    jump_cache_clear(cpu, cpu->jump_cache);
+    if (cpu->second_used) {
+        memset(cpu->second_cache, 0, sizeof(cpu->second_cache));
+        cpu->second_used = false;
+    }
+    jump_caches_init(cpu);
     reset_return_stack(cpu);
 }
 
-
-static void jump_cache_add(CPUState *cpu, const TranslationBlock *tb)
+static void entry_set(CPUState *cpu, JumpCacheEntry *e, const TranslationBlock *tb)
 {
-    JumpCacheEntry *e = jump_cache_entry(cpu, tb->pc);
     jump_cache_clear(cpu, e);
     __atomic_store_n(&e->code, (uint64_t)tb_code(tb), __ATOMIC_RELAXED);
     __atomic_store_n(&e->pc, tb->pc, __ATOMIC_SEQ_CST);
@@ -163,13 +177,30 @@ static void jump_cache_add(CPUState *cpu, const TranslationBlock *tb)
     }
 }
 
-static void jump_cache_drop_one(CPUState *cpu, void *opaque)
+/* What is pushed out of the first cache is wanted again, or it would not have got there twice: a
+ * program whose jumps fit in the first touches nothing of the second. */
+static void jump_cache_add(CPUState *cpu, const TranslationBlock *tb)
 {
-    const TranslationBlock *tb = opaque;
     JumpCacheEntry *e = jump_cache_entry(cpu, tb->pc);
+    if (__atomic_load_n(&e->pc, __ATOMIC_RELAXED) > 2) {
+        cpu->second_used = true;
+        entry_set(cpu, second_cache_entry(cpu, tb->pc), tb);
+    }
+    entry_set(cpu, e, tb);
+}
+
+static void entry_drop(CPUState *cpu, JumpCacheEntry *e, const TranslationBlock *tb)
+{
     if (__atomic_load_n(&e->pc, __ATOMIC_SEQ_CST) == tb->pc) {
         jump_cache_clear(cpu, e);
     }
+}
+
+static void jump_cache_drop_one(CPUState *cpu, void *opaque)
+{
+    const TranslationBlock *tb = opaque;
+    entry_drop(cpu, jump_cache_entry(cpu, tb->pc), tb);
+    entry_drop(cpu, second_cache_entry(cpu, tb->pc), tb);
 }
 
 void cpu_jump_cache_drop(const TranslationBlock *tb)
@@ -577,6 +608,7 @@ static void fill_layout(BackendLayout *l)
         .scratch = offsetof(CPUState, scratch),
         .spill = offsetof(CPUState, spill),
         .jump_cache = offsetof(CPUState, jump_cache),
+        .second_cache = offsetof(CPUState, second_cache),
         .consts = offsetof(CPUState, consts),
         .fault_addr = offsetof(CPUState, fault_addr),
         .jump_cache_bits = JUMP_CACHE_BITS,

@@ -43,6 +43,7 @@ typedef struct CPUState {
     BackendConsts consts;
     uint64_t helper_table[MAX_HELPERS];
     JumpCacheEntry jump_cache[1 << JUMP_CACHE_BITS];
+    JumpCacheEntry second_cache[1 << BACKEND_SECOND_CACHE_BITS];
 
     /* C side */
     _Atomic uint32_t interrupt; /* cpu_request_exit() was called */
@@ -54,7 +55,8 @@ typedef struct CPUState {
     sigjmp_buf jmp_env;         /* cpu_loop_exit() */
     CPUException exception;     /* pending when jmp_env is taken */
     _Atomic int running;        /* inside cpu_exec(), see cpu_exclusive_begin() */
-    uint32_t flags_seen;        /* TB flags the jump cache and RAS were filled under */
+    bool second_used;           /* second_cache has entries */
+    uint32_t flags_seen;        /* TB flags the jump caches and RAS were filled under */
     uint8_t *ras;               /* RAS_GUARD inaccessible bytes, then RAS_BYTES */
     void *opaque;               /* linux-user's Task */
     struct CPUState *next;      /* list of all CPUs */

@@ -22,6 +22,9 @@
 #include <unistd.h>
 
 #include <glib.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include "linux-user/mmap.h"
 #include "linux-user/seccomp.h"
@@ -162,6 +165,15 @@ static int vfork_child(void *opaque)
     cpu_loop(start->cpu);
 }
 
+/* The child left frames below top without unwinding them: AddressSanitizer would take them for ours. */
+static void stack_unpoison(uintptr_t top)
+{
+#ifdef __SANITIZE_ADDRESS__
+    enum { CHILD_STACK = 512 * 1024 };
+    __asan_unpoison_memory_region((void *)(top - CHILD_STACK), CHILD_STACK);
+#endif
+}
+
 /* With a report the child's pid comes in start.pid, through CLONE_PARENT_SETTID; clone() has one
  * argument for that and for a pidfd. */
 static __attribute__((noinline)) abi_long vfork_host(CPUState *child, const CloneRequest *rq,
@@ -193,7 +205,9 @@ static __attribute__((noinline)) abi_long vfork_host(CPUState *child, const Clon
                (uint64_t[]){ SYS_clone, flags | (uint64_t)rq->exit_signal, top, parent, child_tid, 0 },
                sizeof(regs));
     }
-    return host_clone(regs, vfork_child, &start);
+    abi_long pid = host_clone(regs, vfork_child, &start);
+    stack_unpoison(top);
+    return pid;
 }
 
 /* A CPU and a Task for a child that shares our memory. */

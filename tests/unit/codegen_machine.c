@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 TestEnv env;
+JumpCacheEntry second_cache[1 << BACKEND_SECOND_CACHE_BITS];
 _Alignas(64) uint8_t guest_mem[MEM_SIZE];
 _Alignas(4096) uint8_t ras[RAS_SIZE];
 uint64_t helper_ra_seen;
@@ -61,6 +62,7 @@ BackendConfig make_config(uint32_t features, unsigned npin, bool random, bool gs
     FIELD(spill), FIELD(jump_cache), FIELD(consts), FIELD(fault_addr);
 #undef FIELD
     l->jump_cache_bits = JC_BITS;
+    l->second_cache = (int32_t)((char *)second_cache - (char *)&env);
     l->reason_misaligned = REASON_MISALIGNED;
     l->npin_int = MIN(npin, BACKEND_MAX_PIN_INT);
     l->npin_fp = MIN(npin, BACKEND_MAX_PIN_FP);
@@ -81,6 +83,9 @@ Machine machine_new(BackendConfig cfg, uintptr_t guest_base)
     static char names[64][8];
     Machine m = { .cfg = cfg, .ir = ir_new(), .guest_base = guest_base };
     m.be = backend_new(&m.cfg);
+    for (unsigned i = 0; i < G_N_ELEMENTS(second_cache); i++) {
+        second_cache[i].pc = ~(uint64_t)0;
+    }
     for (int i = 0; i < 32; i++) {
         snprintf(names[i], 8, "x%d", i);
         snprintf(names[32 + i], 8, "fr%d", i);

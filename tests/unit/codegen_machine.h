@@ -30,6 +30,7 @@ typedef struct TestEnv {
 } TestEnv;
 
 extern TestEnv env;
+extern JumpCacheEntry second_cache[1 << BACKEND_SECOND_CACHE_BITS];    /* apart: env is copied often */
 extern uint8_t guest_mem[MEM_SIZE];
 extern uint8_t ras[RAS_SIZE];
 extern uint64_t helper_ra_seen;         /* env.helper_ra during the last call of helper 1 */

@@ -146,6 +146,44 @@ START_TEST(test_jump_cache)
 }
 END_TEST
 
+START_TEST(test_second_jump_cache)
+{
+    Machine m = plain_machine();
+    uint64_t ras_sp = env.ras_sp;
+    start_program(&m);
+    ir_gen_exit_tb(m.ir, IR_I64, 3, 0xabcdef0123);
+    uint8_t *end = finish_program(&m, 1);
+    const uint8_t *ret = make_ret(&m, 2);
+    start_program(&m);
+    ir_gen_goto_ptr(m.ir, IR_I64, m.gpr[10]);
+    uint8_t *jump = finish_program(&m, 3);
+    start_program(&m);
+    m.ir->nslots = 1;
+    ir_gen_mov(m.ir, IR_I64, m.gpr[1], ir_const(m.ir, 0x5678));
+    ir_gen_call_ptr(m.ir, IR_I64, m.gpr[10], 0, 0x5678);
+    uint8_t *call = finish_program(&m, 0);
+    for (uint64_t pc = 0x7ffff0000000; pc < 0x7ffff0100000; pc += 0x1526) {
+        JumpCacheEntry *e = &second_cache[backend_second_index(pc)];
+        env.gpr[10] = pc;
+        expect_exit(&m, jump, false, BACKEND_EXIT_LOOKUP, pc);
+        *e = (JumpCacheEntry){ pc, (uint64_t)end };
+        expect_exit(&m, jump, true, BACKEND_EXIT_REASON | 3, 0xabcdef0123);
+        env.gpr[10] = pc + 1;
+        expect_exit(&m, jump, false, BACKEND_EXIT_LOOKUP, pc);
+        env.gpr[1] = pc;
+        expect_exit(&m, ret, true, BACKEND_EXIT_REASON | 3, 0xabcdef0123);
+        ck_assert_uint_eq(env.ras_sp, ras_sp);
+        /* a call found there returns to its landing pad */
+        e->code = (uint64_t)ret;
+        env.gpr[10] = pc;
+        expect_exit(&m, call, true, BACKEND_EXIT_SLOT | 0, 0x5678);
+        ck_assert_uint_eq(env.ras_sp, ras_sp);
+        e->pc = ~(uint64_t)0;
+    }
+    machine_free(&m);
+}
+END_TEST
+
 START_TEST(test_polls)
 {
     Machine m = plain_machine();
@@ -300,6 +338,7 @@ int main(void)
     tcase_add_test(tc, test_call_return);
     tcase_add_test(tc, test_call_ptr);
     tcase_add_test(tc, test_jump_cache);
+    tcase_add_test(tc, test_second_jump_cache);
     tcase_add_test(tc, test_polls);
     tcase_add_test(tc, test_chained_loop);
     tcase_add_test(tc, test_unwind_map);

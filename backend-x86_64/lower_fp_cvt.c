@@ -3,8 +3,8 @@
  * register files.
  *
  * The guest saturates and raises only invalid when the rounded value does not fit; the host gives
- * the "indefinite" 100..0 and raises invalid. So the indefinite goes to a helper, which makes the
- * right value and flags, and what the host could answer wrongly (an unsigned kind through a wider
+ * the "indefinite" 100..0 and raises invalid. So the indefinite goes to a cold stub, or to a helper
+ * where the flags have to be made too, and what the host could answer wrongly (an unsigned kind through a wider
  * signed conversion) is told apart before anything can raise inexact.
  *
  * Source: Intel SDM volume 2 (CVTSD2SI, CVTTSD2SI, ROUNDSD); RISC-V unprivileged manual, 21.7.
@@ -189,6 +189,23 @@ static void check_range(BackendContext *be, const IrOp *op, int a, ColdStub *s)
     cold_jcc(be, X86_AE, s);
 }
 
+/* The indefinite of a signed kind, the host's flags being the guest's: the smallest integer if that
+ * or too negative, else the largest. */
+static void cold_saturate(BackendContext *be, ColdStub *s)
+{
+    unsigned w = !is_32(s->op->k[0]);
+    int64_t min = w ? INT64_MIN : INT32_MIN;
+    fp_comi(be, by_type(s->op, X86_UCOMISS, X86_UCOMISD), s->in[0].reg,
+            is_f64(s->op) ? FP_CONST(be, f64_m1) : FP_CONST(be, f32_m1));
+    emit_mov_ri(&be->e, s->out, (uint64_t)min);
+    uint8_t *unordered = emit_jcc8(&be->e, X86_P);
+    uint8_t *negative = emit_jcc8(&be->e, X86_B);
+    emit_here8(&be->e, unordered);
+    emit_mov_ri(&be->e, s->out, (uint64_t)(w ? INT64_MAX : INT32_MAX));
+    emit_here8(&be->e, negative);
+    cold_return(be, s);
+}
+
 /* The indefinite is the one number of which 1 cannot be subtracted. */
 static void check_indefinite(BackendContext *be, unsigned w, int out, ColdStub *s)
 {
@@ -228,6 +245,16 @@ void lower_fcvt_if(BackendContext *be, const IrOp *op, const Opnd *in, int out)
     uint64_t kind = op->k[0], rm = op->k[1];
     unsigned w = !is_32(kind);
     int a = in[0].reg;
+    if (!is_unsigned(kind) && (rm == IR_RTZ || rm == IR_ROUND_DYN)) {
+        ColdStub *sat = cold_new(be, cold_saturate, op, in, out);
+        cvt_to(be, op, out, w, a, rm == IR_RTZ);
+        check_indefinite(be, w, out, sat);
+        if (!w) {
+            x86_rr(&be->e, X86_MOVSXD, 1, out, out);
+        }
+        cold_back(be, sat);
+        return;
+    }
     ColdStub *s = fp_cold_helper(be, be->cfg.helper.fcvt_if_slow, op, in, out);
     s->in[1] = opnd_imm((int64_t)kind);
     s->in[2] = opnd_imm((int64_t)rm);
@@ -245,9 +272,6 @@ void lower_fcvt_if(BackendContext *be, const IrOp *op, const Opnd *in, int out)
         } else {
             to_unsigned_rounded(be, op, a, out, s);
         }
-    } else if (rm == IR_RTZ || rm == IR_ROUND_DYN) {
-        cvt_to(be, op, out, w, a, rm == IR_RTZ);
-        check_indefinite(be, w, out, s);
     } else {
         int r = ra_temp(be, IR_FP);
         emit_round(be, op, r, a, round_imm(rm) | ROUND_QUIET);

@@ -94,6 +94,11 @@ static void prepare_membarrier(void)
     }
 }
 
+CPUState *const *cpu_list_head(void)
+{
+    return &cpu_list;
+}
+
 CPUState *cpu_create(void)
 {
     CPUState *cpu = mmap(NULL, sizeof(CPUState), PROT_READ | PROT_WRITE,

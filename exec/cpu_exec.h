@@ -103,6 +103,9 @@ CPUState *cpu_create(void);                     /* registers 0, fp reset; adds i
 CPUState *cpu_clone(const CPUState *from);      /* a copy of the guest registers for a new thread */
 void cpu_destroy(CPUState *cpu);                /* by its own thread, or when that never ran */
 
+/* Where the list of all CPUs begins; for a tracer, who follows it in another process. */
+CPUState *const *cpu_list_head(void);
+
 /* Run until something linux-user must see: ECALL, BREAKPOINT, ILLEGAL, FAULT, INTERRUPT. env is
  * complete and env->pc names the insn (ECALL: the ecall itself; INTERRUPT: where to go on). */
 CPUException cpu_exec(CPUState *cpu);

@@ -20,7 +20,12 @@ static bool run_ecall(CPUState *cpu, Task *task)
     /* a0 keeps its value until there is a result, so that a restart need only go back to the ecall.
      */
     env->pc += ECALL_SIZE;
-    abi_long ret = syscall_dispatch(cpu, env->gpr[RV_A7], &env->gpr[RV_A0]);
+    abi_ulong nr = env->gpr[RV_A7];
+    abi_long ret = G_UNLIKELY(task->trace.on) ? ptrace_syscall(cpu)
+                                              : syscall_dispatch(cpu, nr, &env->gpr[RV_A0]);
+    if (G_UNLIKELY(ret == -EINTR) && task->trace.on && task->signal_pending && ptrace_restarts(nr)) {
+        ret = -ERESTARTNOHAND_;
+    }
     switch (ret) {
     case SYSCALL_NO_RESULT:
         return false;
@@ -33,7 +38,8 @@ static bool run_ecall(CPUState *cpu, Task *task)
         return false;
     default:
         env->gpr[RV_A0] = (uint64_t)ret;
-        return !task->signal_pending && !task->restore_sigmask && !task->exiting;
+        return !task->signal_pending && !task->restore_sigmask && !task->exiting &&
+               !task->trace.on;
     }
 }
 

@@ -310,6 +310,10 @@ static abi_long exec_rivet(Task *task, Scratch *s, const ExecFile *f, char **env
     if (filters >= 0) {
         add_option(s, "-seccomp", keep(s, g_strdup_printf("%d", filters)));
     }
+    char *traced = ptrace_exec_argument(task);
+    if (traced) {
+        add_option(s, "-traced", keep(s, traced));
+    }
     const char *path = child_path(s, f);
     if (!path) {
         g_ptr_array_free(guest, TRUE);

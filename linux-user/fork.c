@@ -88,6 +88,8 @@ static void fork_child(CPUState *cpu, const CloneRequest *rq)
     seccomp_fork_child();
     thread_fork_child();
     signal_fork_child(cpu);
+    ptrace_child(task, &task->trace);
+    ptrace_fork_child();
     clone_set_registers(cpu, rq);
     if (rq->flags & CLONE_CHILD_SETTID) {
         guest_write(rq->child_tid, &task->tid, sizeof(task->tid));

@@ -182,7 +182,7 @@ static void set_comm(const char *path)
     prctl(PR_SET_NAME, slash ? slash + 1 : path);
 }
 
-static _Noreturn void run(abi_ulong sp, int seccomp_fd)
+static _Noreturn void run(abi_ulong sp, int seccomp_fd, const char *traced)
 {
     exec_options.guest_base = guest_base;
     exec_options.ecall_stays = syscall_returns;
@@ -200,6 +200,9 @@ static _Noreturn void run(abi_ulong sp, int seccomp_fd)
     }
     signal_init();
     signal_init_thread(task);
+    if (traced) {
+        ptrace_exec_done(cpu, traced);
+    }
     cpu_loop(cpu);
 }
 
@@ -281,5 +284,5 @@ int main(int argc, char **argv, char **envp)
         die(err->message);
     }
     proc_self_publish(sp, host_brk);
-    run(sp, cl.seccomp_fd);
+    run(sp, cl.seccomp_fd, cl.traced);
 }

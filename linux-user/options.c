@@ -420,6 +420,12 @@ static bool set_self_fd(Parse *p, const char *arg)
     return take_fd(p, arg, &p->cl->self_fd);
 }
 
+static bool set_traced(Parse *p, const char *arg)
+{
+    p->cl->traced = arg;
+    return true;
+}
+
 static bool set_perf_map(Parse *p, const char *arg)
 {
     exec_options.perf_map = true;
@@ -510,7 +516,7 @@ static bool parse_env(Parse *p, char **envp, const char *prefix)
 static bool is_for_first_only(const OptionRow *row)
 {
     static SetFn *const sets[] = { set_ld_prefix, set_root,    set_argv0,   set_set_env, set_unset_env,
-                                   set_ids,       set_exec_fd, set_self_fd, set_seccomp };
+                                   set_ids,       set_exec_fd, set_self_fd, set_seccomp, set_traced };
     for (size_t i = 0; i < G_N_ELEMENTS(sets); i++) {
         if (row->set == sets[i]) {
             return true;

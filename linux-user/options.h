@@ -24,6 +24,7 @@ typedef struct CommandLine {
     const char *program;            /* as given; NULL unless action is OPTIONS_RUN */
     int exec_fd;                    /* it is open already: -execfd, else -1 */
     int seccomp_fd;                 /* its filters: -seccomp, else -1 */
+    const char *traced;             /* -traced, else NULL */
     int self_fd;                    /* our own executable: -selffd, else -1 */
     const char *binfmt_dir;         /* where binfmt_misc is mounted */
     const char *ids;                /* -ids or NULL */

@@ -52,6 +52,8 @@ void proc_self_publish(abi_ulong sp, abi_ulong host_brk)
         .arg_end = process.arg_end + guest_base,
         .env_start = process.env_start + guest_base,
         .env_end = process.env_end + guest_base,
+        .auxv = (__u64 *)g2h(process.auxv),
+        .auxv_size = (uint32_t)process.auxv_size,
         .exe_fd = (uint32_t)-1,
     };
     published = prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) == 0;
@@ -192,6 +194,7 @@ typedef struct ProcFile {
 
 static const ProcFile proc_files[] = {
     { "exe", PROC_ANY_TASK, NULL },         /* first: a link, see proc_exe() */
+    { "mem", PROC_ANY_TASK, NULL },         /* nothing is made, only noted */
     { "maps", PROC_TASK, make_maps },
     { "smaps", PROC_TASK, make_smaps },
     { "cmdline", PROC_TASK, make_cmdline },
@@ -203,6 +206,7 @@ static const ProcFile proc_files[] = {
     { "osrelease", PROC_KERNEL, make_osrelease },
 };
 #define EXE_FILE (&proc_files[0])
+#define MEM_FILE (&proc_files[1])
 
 enum { LONGEST_NAME = 9 };
 
@@ -464,6 +468,12 @@ abi_long proc_self_open(int dirfd, abi_ulong path, int flags)
     char dir[PATH_MAX];
     const ProcFile *file = guest_file_named(path);
     if (!file || !path_is_file(dirfd, shift_arg(path), file, dir)) {
+        return PROC_NOT_OURS;
+    }
+    if (file == MEM_FILE) {
+        if (flags & O_ACCMODE) {
+            ptrace_memory_opened();
+        }
         return PROC_NOT_OURS;
     }
     if (file == EXE_FILE) {

@@ -170,10 +170,24 @@ static abi_long ask_supervisor(const SeccompFilter *by, abi_ulong nr, const abi_
     return ret == NOTIFY_GO_ON ? SECCOMP_GO_ON : ret;
 }
 
-abi_long seccomp_judge(CPUState *cpu, abi_ulong nr, const abi_ulong *a)
+static abi_long judge(CPUState *cpu, abi_ulong *call, const abi_ulong *a, bool traced);
+
+/* The tracer has had its say: filters judge what it made of the call. */
+static abi_long ask_tracer(CPUState *cpu, abi_ulong *nr, const abi_ulong *a, uint32_t reason)
+{
+    bool make;
+    if (!ptrace_seccomp(cpu, (uint16_t)reason, &make)) {
+        return -ENOSYS;
+    }
+    *nr = cpu->env.gpr[RV_A7];
+    return make ? judge(cpu, nr, a, true) : (abi_long)a[0];
+}
+
+static abi_long judge(CPUState *cpu, abi_ulong *call, const abi_ulong *a, bool traced)
 {
     enum { ERRNO_MAX = 4095 };
     Task *task = cpu->opaque;
+    abi_ulong nr = *call;
     const SeccompFilter *f = atomic_load(&task->seccomp), *by = NULL;
     if (vdso_answers(cpu->env.pc - 4, nr)) {
         return SECCOMP_GO_ON;
@@ -199,12 +213,17 @@ abi_long seccomp_judge(CPUState *cpu, abi_ulong nr, const abi_ulong *a)
     case SECCOMP_RET_USER_NOTIF:
         return ask_supervisor(by, nr, a);
     case SECCOMP_RET_TRACE:
-        return -ENOSYS;             /* there is no tracer */
+        return traced ? SECCOMP_GO_ON : ask_tracer(cpu, call, a, reason);
     case SECCOMP_RET_KILL_THREAD:
         return kill_thread(cpu, task, SIGSYS);
     default:                        /* KILL_PROCESS, and whatever may come */
         signal_die(cpu, SIGSYS);
     }
+}
+
+abi_long seccomp_judge(CPUState *cpu, abi_ulong *nr, const abi_ulong *a)
+{
+    return judge(cpu, nr, a, false);
 }
 
 /* ---- installation ---- */

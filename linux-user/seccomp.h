@@ -14,8 +14,9 @@
 #define SECCOMP_GO_ON ((abi_long)-0x7fff0002)
 
 /* What becomes of the call, which task->seccomp != NULL says is to be judged; env->pc is behind the
- * ecall. SECCOMP_GO_ON, or what the call returns instead of being made. */
-abi_long seccomp_judge(CPUState *cpu, abi_ulong nr, const abi_ulong *a);
+ * ecall. SECCOMP_GO_ON, or what the call returns instead of being made. A tracer may make it another:
+ * its number is then in *nr. */
+abi_long seccomp_judge(CPUState *cpu, abi_ulong *nr, const abi_ulong *a);
 
 /* prctl(PR_SET_SECCOMP), prctl(PR_GET_SECCOMP) */
 abi_long seccomp_prctl_set(CPUState *cpu, abi_ulong mode, abi_ulong prog);

@@ -220,8 +220,10 @@ static void host_handler(int sig, siginfo_t *info, void *context)
     ucontext_t *uc = context;
     Task *task = current_task;
     int saved_errno = errno;
+    siginfo_t traced;
+    bool ours = ptrace_own_signal(task, sig, info, &traced);
 
-    if (is_fault(sig, info)) {
+    if (!ours && is_fault(sig, info)) {
         if (sig == SIGSEGV && info->si_code == SEGV_ACCERR &&
             guest_code_written((uint64_t)(uintptr_t)info->si_addr - guest_base)) {
             errno = saved_errno;
@@ -233,7 +235,11 @@ static void host_handler(int sig, siginfo_t *info, void *context)
             die_of_own_fault(task, sig, info, uc);
         }
     } else if (task) {
-        record(task, sig, info);
+        if (!ours) {
+            record(task, sig, info);
+        } else if (traced.si_signo) {
+            record(task, traced.si_signo, &traced);
+        }
         if (task->pending_sig) {
             uint64_t all = ~FAULT_SIGNALS;
             memcpy(&uc->uc_sigmask, &all, sizeof(all));
@@ -349,6 +355,7 @@ _Noreturn void signal_die(CPUState *cpu, int sig)
         log_end(f);
     }
     signal_block_host();
+    ((Task *)cpu->opaque)->trace.pass = sig;
     HostSigaction dfl = { .handler = 0, .flags = SA_RESTORER, .restorer = host_sigreturn };
     host_syscall(SYS_rt_sigaction, sig, &dfl, NULL, SIGSET_BYTES);
     host_syscall(SYS_tgkill, host_syscall(SYS_getpid), host_syscall(SYS_gettid), sig);
@@ -360,15 +367,18 @@ _Noreturn void signal_die(CPUState *cpu, int sig)
 
 static void default_action(CPUState *cpu, int sig)
 {
+    Task *task = cpu->opaque;
     switch (sig) {
     case SIGCHLD:
     case SIGCONT:
     case SIGURG:
     case SIGWINCH:
         break;
+    case SIGSTOP:
     case SIGTSTP:
     case SIGTTIN:
     case SIGTTOU:
+        task->trace.pass = sig;
         /* The host has the default action as well: let it stop us once this is unblocked. */
         host_syscall(SYS_tgkill, host_syscall(SYS_getpid), host_syscall(SYS_gettid), sig);
         break;
@@ -406,11 +416,20 @@ static void decide_restart(CPUState *cpu, Task *task)
     }
 }
 
-static void deliver(CPUState *cpu, int sig, const siginfo_t *info)
+void signal_deliver(CPUState *cpu, int sig, const siginfo_t *info)
 {
     Task *task = cpu->opaque;
     SigHand *sh = task->sighand;
+    siginfo_t traced;
 
+    if (G_UNLIKELY(task->trace.on)) {
+        traced = *info;
+        info = &traced;
+        sig = ptrace_signal(cpu, sig, &traced);
+        if (!sig) {
+            return;
+        }
+    }
     log_signal(sig, info);
     pthread_mutex_lock(&sh->lock);
     GuestSigaction sa = *action_of(sh, sig);
@@ -460,7 +479,7 @@ void signal_force_info(CPUState *cpu, const siginfo_t *info)
         action_set(task->sighand, sig, &dfl);
     }
     pthread_mutex_unlock(&task->sighand->lock);
-    deliver(cpu, sig, info);
+    signal_deliver(cpu, sig, info);
     task->signal_pending = 1;       /* signal_deliver_pending() brings the host's mask up to date */
 }
 
@@ -498,8 +517,11 @@ void signal_deliver_pending(CPUState *cpu)
             host_mask_block();
         }
         task->signal_pending = 0;
+        if (G_UNLIKELY(task->trace.interrupt | task->trace.stop_pending)) {
+            ptrace_attend(cpu);
+        }
         while ((sig = signal_take(task, ~task->sigmask, &info))) {
-            deliver(cpu, sig, &info);
+            signal_deliver(cpu, sig, &info);
         }
         if (task->restore_sigmask) {        /* no handler ran */
             task->restore_sigmask = false;
@@ -508,7 +530,7 @@ void signal_deliver_pending(CPUState *cpu)
                 task->restart = ERESTARTNOINTR_;
             }
             while ((sig = signal_take(task, ~task->sigmask, &info))) {
-                deliver(cpu, sig, &info);
+                signal_deliver(cpu, sig, &info);
             }
         }
         if (task->pending_sig) {            /* blocked meanwhile, by the handler of another */

@@ -42,6 +42,9 @@ enum { GUEST_SS_AUTODISARM = (int32_t)0x80000000 };
  * nothing is changed, and the system call is to be restarted after its delivery. */
 bool signal_change_mask(Task *task, uint64_t mask);
 
+/* signal.c: deliver sig as the kernel does with one that it has dequeued. */
+void signal_deliver(CPUState *cpu, int sig, const siginfo_t *info);
+
 /* sigframe.c: build the frame of sig's handler; the mask is set, the host's mask not yet. False:
  * the frame could not be written. */
 bool sigframe_setup(CPUState *cpu, int sig, const siginfo_t *info, const GuestSigaction *sa);

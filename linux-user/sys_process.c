@@ -48,6 +48,7 @@ static abi_long do_clone(CPUState *cpu, const CloneRequest *rq)
     }
     signal_block_host();
     abi_long ret;
+    ptrace_clone(task, rq->flags, rq->exit_signal);
     if (task->signal_pending) {         /* comes first, and must not be delivered twice */
         ret = -ERESTARTNOINTR_;
     } else if (rq->flags & CLONE_THREAD) {
@@ -55,6 +56,7 @@ static abi_long do_clone(CPUState *cpu, const CloneRequest *rq)
     } else {
         ret = process_create(cpu, rq);
     }
+    task->trace.clone_event = 0;
     signal_unblock_host(task);
     return ret;
 }
@@ -165,12 +167,28 @@ abi_long sys_exit_group(CPUState *cpu, const abi_ulong *a)
 
 abi_long sys_wait4(CPUState *cpu, const abi_ulong *a)
 {
-    return safe_syscall(SYS_wait4, a[0], shift_arg(a[1]), a[2], shift_arg(a[3]), 0, 0);
+    int status;
+    abi_long pid;
+    do {
+        pid = safe_syscall(SYS_wait4, a[0], host_arg(&status), a[2], shift_arg(a[3]), 0, 0);
+    } while (pid > 0 && !ptrace_wait((pid_t)pid, &status));
+    return pid > 0 && a[1] && !guest_write(a[1], &status, sizeof(status)) ? -EFAULT : pid;
 }
 
 abi_long sys_waitid(CPUState *cpu, const abi_ulong *a)
 {
-    return safe_syscall(SYS_waitid, a[0], a[1], shift_arg(a[2]), a[3], shift_arg(a[4]), 0);
+    siginfo_t info;
+    abi_long ret;
+    do {
+        memset(&info, 0, sizeof(info));
+        ret = safe_syscall(SYS_waitid, a[0], a[1], host_arg(&info), a[3], shift_arg(a[4]), 0);
+    } while (ret == 0 && info.si_pid && !ptrace_waitid(&info));
+    /* signo, errno, code; pid, uid, status */
+    if (a[2] && ret != -ERESTARTSYS_ && (!guest_write(a[2], &info, 12) ||
+                                         !guest_write(a[2] + 16, &info.si_pid, 12))) {
+        return -EFAULT;
+    }
+    return ret;
 }
 
 abi_long sys_gettid(CPUState *cpu, const abi_ulong *a)
@@ -252,13 +270,6 @@ abi_long sys_membarrier(CPUState *cpu, const abi_ulong *a)
 abi_long sys_rseq(CPUState *cpu, const abi_ulong *a)
 {
     return -ENOSYS;
-}
-
-/* A tracer would see the emulator's registers and stops, not the guest's. */
-abi_long sys_ptrace(CPUState *cpu, const abi_ulong *a)
-{
-    log_printf(LOG_UNIMP, "ptrace request %d refused\n", (int)a[0]);
-    return -EPERM;
 }
 
 /* ---- prctl ---- */

@@ -38,13 +38,13 @@ const SyscallRow *syscall_row(abi_ulong nr)
 
 abi_long syscall_dispatch(CPUState *cpu, abi_ulong nr, const abi_ulong *a)
 {
-    const SyscallRow *row = syscall_row(nr);
     if (G_UNLIKELY(((Task *)cpu->opaque)->seccomp)) {
-        abi_long verdict = seccomp_judge(cpu, nr, a);
+        abi_long verdict = seccomp_judge(cpu, &nr, a);
         if (verdict != SECCOMP_GO_ON) {
             return verdict;
         }
     }
+    const SyscallRow *row = syscall_row(nr);
     if (G_UNLIKELY(log_enabled(LOG_STRACE) || user_options.strace)) {
         return strace_call(cpu, nr, row, a);
     }

@@ -11,6 +11,7 @@
 
 #include "exec/cpu_exec.h"
 #include "linux-user/guest_ptr.h"
+#include "linux-user/ptrace.h"
 
 /* One guest thread; cpu->opaque points to it. Touched by its own thread and its signal handler,
  * except as said. */
@@ -32,6 +33,7 @@ typedef struct Task {
     int restart;                    /* restart code of the syscall that just ended, or 0 */
     void *host_altstack;            /* private to signal.c */
     void *exec_scratch;             /* private to exec.c: freed by a vfork parent */
+    TraceState trace;               /* ptrace.c */
     /* threads (thread.c) */
     abi_ulong clear_child_tid;
     abi_ulong robust_list;

@@ -70,6 +70,7 @@ Task *task_inherit(CPUState *cpu, Task *from)
     if (from->seccomp) {
         seccomp_inherit(task, from);
     }
+    ptrace_child(task, &from->trace);
     return task;
 }
 

@@ -1,0 +1,72 @@
+/*
+ * linux-user/ptrace_private.h: what the two files of the tracing side share.
+ */
+#ifndef LINUX_USER_PTRACE_PRIVATE_H
+#define LINUX_USER_PTRACE_PRIVATE_H
+
+#include <stddef.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "linux-user/sys_common.h"
+
+typedef enum TraceeState {
+    TRACEE_RUNNING,
+    TRACEE_STOPPED,                 /* guest stop: it waits in guest_stop() */
+    TRACEE_IN_KERNEL,               /* the host's stop is the guest's: clone event, exit, group stop */
+    TRACEE_LISTENING,
+} TraceeState;
+
+typedef struct Tracee {
+    struct Tracee *next;
+    pid_t tid, tracer;
+    TraceeState state;
+    bool starting;                  /* no guest stop since its birth or its execve() */
+    bool foreign;                   /* no guest of ours: runs untouched */
+    bool seized, options_set;       /* by us, on the host */
+    bool reported;                  /* the guest knows it */
+    abi_ulong task;                 /* its Task; 0: not known */
+    uint64_t base;                  /* its guest_base */
+    unsigned writes_seen;
+    TraceState ts;                  /* while it is stopped and `task` is known */
+} Tracee;
+
+/* Where a field of TraceState is in a Task. */
+#define TRACE_FIELD(field) (offsetof(Task, trace) + offsetof(TraceState, field))
+
+enum {
+    OPTIONS_KNOWN = 0x3000ff,       /* PTRACE_O_MASK */
+    OPTIONS_HOST = 0x10006e,        /* EXITKILL, and the events of processes but for EXEC */
+    OPTION_EXEC = 1 << TRACE_EVENT_EXEC,
+};
+
+static inline abi_long host_ptrace(long request, pid_t tid, uint64_t addr, const void *data)
+{
+    return host_syscall(SYS_ptrace, request, tid, addr, data);
+}
+
+/* The calling thread's record of tid, or NULL; a new one; away with it. */
+Tracee *tracee_find(pid_t tid);
+Tracee *tracee_add(pid_t tid);
+void tracee_drop(Tracee *t);
+
+/* Memory of any process that may be traced, host addresses. */
+bool tracee_read(pid_t tid, uint64_t addr, void *buf, size_t n);
+bool tracee_write(pid_t tid, uint64_t addr, const void *buf, size_t n);
+
+/* tid runs the same emulator as we; st: its executable. */
+bool tracee_is_guest(pid_t tid, struct stat *st);
+/* How far its executable is from ours in memory; false: it runs another. */
+bool tracee_distance(pid_t tid, uint64_t *distance);
+/* The Task of thread tid and its guest_base; 0: it has none (yet). */
+abi_ulong tracee_find_task(pid_t tid, uint64_t *base);
+bool tracee_know_task(Tracee *t);
+
+/* Interrupt it: it looks at its TraceState. */
+bool tracee_kick(const Tracee *t);
+/* The host's options that the guest's imply. It is stopped. */
+void tracee_set_options(Tracee *t, uint32_t options);
+
+#endif

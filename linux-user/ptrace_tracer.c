@@ -1,0 +1,355 @@
+/*
+ * linux-user/ptrace_tracer.c: what a tracer knows of its tracees, and which of their stops the guest
+ * sees (ptrace.h).
+ *
+ * Owns the list of tracees. A record is used by its tracer's thread only, as the kernel demands of
+ * every request; the list itself is locked. Tracer and tracee run the same executable, so the
+ * structures of the tracee are read where they lie: at the address that comes with a stop, or found
+ * through the list of CPUs, whose address differs from ours as the executables' do.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "linux-user/proc_self.h"
+#include "linux-user/ptrace_private.h"
+#include "linux-user/signal_private.h"
+
+extern char __executable_start[];   /* the linker's */
+
+static pthread_mutex_t tracees_lock = PTHREAD_MUTEX_INITIALIZER;
+static Tracee *tracees;
+
+void ptrace_fork_child(void)
+{
+    pthread_mutex_init(&tracees_lock, NULL);
+    tracees = NULL;
+}
+
+
+/* ---- records ---- */
+
+Tracee *tracee_find(pid_t tid)
+{
+    pthread_mutex_lock(&tracees_lock);
+    Tracee *t = tracees;
+    while (t && (t->tid != tid || t->tracer != current_task->tid)) {
+        t = t->next;
+    }
+    pthread_mutex_unlock(&tracees_lock);
+    return t;
+}
+
+Tracee *tracee_add(pid_t tid)
+{
+    Tracee *t = g_new0(Tracee, 1);
+    t->tid = tid;
+    t->tracer = current_task->tid;
+    pthread_mutex_lock(&tracees_lock);
+    t->next = tracees;
+    tracees = t;
+    pthread_mutex_unlock(&tracees_lock);
+    return t;
+}
+
+void tracee_drop(Tracee *t)
+{
+    pthread_mutex_lock(&tracees_lock);
+    Tracee **link = &tracees;
+    while (*link != t) {
+        link = &(*link)->next;
+    }
+    *link = t->next;
+    pthread_mutex_unlock(&tracees_lock);
+    g_free(t);
+}
+
+/* ---- its memory ---- */
+
+bool tracee_read(pid_t tid, uint64_t addr, void *buf, size_t n)
+{
+    struct iovec local = { buf, n }, remote = { (void *)(uintptr_t)addr, n };
+    return host_syscall(SYS_process_vm_readv, tid, &local, 1, &remote, 1, 0) == (abi_long)n;
+}
+
+bool tracee_write(pid_t tid, uint64_t addr, const void *buf, size_t n)
+{
+    struct iovec local = { (void *)buf, n }, remote = { (void *)(uintptr_t)addr, n };
+    return host_syscall(SYS_process_vm_writev, tid, &local, 1, &remote, 1, 0) == (abi_long)n;
+}
+
+bool tracee_is_guest(pid_t tid, struct stat *st)
+{
+    char link[32];
+    struct stat we;
+    snprintf(link, sizeof(link), "/proc/%d/exe", tid);
+    return stat(link, st) == 0 && stat("/proc/self/exe", &we) == 0 && st->st_dev == we.st_dev &&
+           st->st_ino == we.st_ino;
+}
+
+/* How far the executable of tid is from ours; false: it runs another. */
+bool tracee_distance(pid_t tid, uint64_t *distance)
+{
+    char path[32];
+    struct stat st;
+    bool found = false;
+    if (!tracee_is_guest(tid, &st)) {
+        return false;
+    }
+    snprintf(path, sizeof(path), "/proc/%d/maps", tid);
+    char *text = proc_host_text(path);
+    for (char *line = text, *end; !found && (end = strchr(line, '\n')); line = end + 1) {
+        ProcMapLine m;
+        *end = '\0';
+        if (proc_map_line(line, &m) && m.inode == st.st_ino && m.offset == 0) {
+            *distance = m.start - (uint64_t)(uintptr_t)__executable_start;
+            found = true;
+        }
+    }
+    g_free(text);
+    return found;
+}
+
+/* The Task of thread tid; 0: it has none (yet). */
+abi_ulong tracee_find_task(pid_t tid, uint64_t *base)
+{
+    enum { CPUS_MAX = 1 << 20 };
+    struct { void *opaque; uint64_t next; } link;
+    _Static_assert(offsetof(CPUState, next) == offsetof(CPUState, opaque) + 8, "read in one piece");
+    uint64_t distance, cpu;
+    if (!tracee_distance(tid, &distance) ||
+        !tracee_read(tid, (uint64_t)(uintptr_t)cpu_list_head() + distance, &cpu, sizeof(cpu)) ||
+        !tracee_read(tid, (uint64_t)(uintptr_t)&guest_base + distance, base, sizeof(*base))) {
+        return 0;
+    }
+    for (int i = 0; cpu && i < CPUS_MAX; i++, cpu = link.next) {
+        int32_t its_tid;
+        if (!tracee_read(tid, cpu + offsetof(CPUState, opaque), &link, sizeof(link))) {
+            return 0;
+        }
+        uint64_t task = (uint64_t)(uintptr_t)link.opaque;
+        if (task && tracee_read(tid, task + offsetof(Task, tid), &its_tid, sizeof(its_tid)) &&
+            its_tid == tid) {
+            return task;
+        }
+    }
+    return 0;
+}
+
+bool tracee_know_task(Tracee *t)
+{
+    if (!t->task) {
+        t->task = tracee_find_task(t->tid, &t->base);
+    }
+    return t->task;
+}
+
+static bool fetch_state(Tracee *t)
+{
+    return tracee_know_task(t) &&
+           tracee_read(t->tid, t->task + offsetof(Task, trace), &t->ts, sizeof(t->ts));
+}
+
+/* ---- stops of the host ---- */
+
+static void go_on(Tracee *t, int sig)
+{
+    t->state = TRACEE_RUNNING;
+    host_ptrace(PTRACE_CONT, t->tid, 0, (void *)(uintptr_t)sig);
+}
+
+static void make_kick(siginfo_t *kick)
+{
+    memset(kick, 0, sizeof(*kick));
+    kick->si_signo = SIGILL;
+    kick->si_code = TRACE_KICK;
+}
+
+/* The host has dequeued a signal: put it into the tracee's TraceState. SIGSTOPs merge, as in a kernel. */
+static bool hand_over(const Tracee *t, const siginfo_t *si)
+{
+    uint32_t one = 1;
+    if (si->si_signo != SIGSTOP) {
+        return !t->ts.raw.si_signo &&
+               tracee_write(t->tid, t->task + TRACE_FIELD(raw), si, sizeof(*si));
+    }
+    return tracee_write(t->tid, t->task + TRACE_FIELD(stop_info), si, sizeof(*si)) &&
+           tracee_write(t->tid, t->task + TRACE_FIELD(stop_pending), &one, sizeof(one));
+}
+
+/* The handler of the kick takes it from there. */
+static void go_on_with_kick(Tracee *t, const siginfo_t *si)
+{
+    siginfo_t kick;
+    make_kick(&kick);
+    bool kicked = hand_over(t, si) && host_ptrace(PTRACE_SETSIGINFO, t->tid, 0, &kick) == 0;
+    go_on(t, kicked ? SIGILL : si->si_signo);
+}
+
+bool tracee_kick(const Tracee *t)
+{
+    siginfo_t kick;
+    make_kick(&kick);
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/status", t->tid);
+    char *text = proc_host_text(path), *at = strstr(text, "\nTgid:");
+    pid_t tgid = at ? atoi(at + 6) : t->tid;
+    g_free(text);
+    return host_syscall(SYS_rt_tgsigqueueinfo, tgid, t->tid, SIGILL, &kick) == 0;
+}
+
+void tracee_set_options(Tracee *t, uint32_t options)
+{
+    uint64_t host = (options & OPTIONS_HOST) | OPTION_EXEC;
+    t->options_set = host_ptrace(PTRACE_SETOPTIONS, t->tid, 0, (void *)(uintptr_t)host) == 0;
+}
+
+/* A child that the host has attached for us. */
+static void new_child(const Tracee *parent, pid_t tid)
+{
+    Tracee *t = tracee_find(tid);
+    if (!t) {
+        t = tracee_add(tid);
+        t->starting = true;
+    }
+    t->seized = parent->seized;
+    t->options_set = true;
+    t->foreign = parent->foreign;
+}
+
+/* An event of the host's. Returns what wait() shows, 0: nothing, it goes on. */
+static int look_at_event(Tracee *t, int event, int sig)
+{
+    uint64_t message = 0;
+    bool known = event != TRACE_EVENT_EXEC && fetch_state(t);
+    bool wanted = known && t->ts.on && t->ts.options >> event & 1;
+    struct stat st;
+    host_ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &message);
+    switch (event) {
+    case TRACE_EVENT_FORK:
+    case TRACE_EVENT_VFORK:
+    case TRACE_EVENT_CLONE:
+        new_child(t, (pid_t)message);
+        wanted = wanted && t->ts.clone_event == (uint32_t)event;
+        break;
+    case TRACE_EVENT_EXEC:
+        t->task = 0;
+        t->starting = true;
+        t->foreign = !tracee_is_guest(t->tid, &st);
+        wanted = false;
+        break;
+    case TRACE_EVENT_STOP:
+        wanted = !t->starting;
+        t->seized = true;
+        break;
+    case TRACE_EVENT_EXIT:
+        wanted = t->reported;
+        break;
+    default:
+        break;
+    }
+    if (!wanted || t->foreign) {
+        go_on(t, 0);
+        return 0;
+    }
+    t->state = TRACEE_IN_KERNEL;
+    return sig | event << 8;
+}
+
+/* A signal that the host is about to deliver. */
+static int look_at_signal(Tracee *t, const siginfo_t *si)
+{
+    int sig = si->si_signo;
+    if (sig == SIGILL && si->si_code == TRACE_STOP) {
+        t->task = (abi_ulong)(uintptr_t)si->si_addr;
+        t->starting = false;
+        if (!fetch_state(t)) {
+            go_on(t, 0);
+            return 0;
+        }
+        t->state = TRACEE_STOPPED;
+        return t->ts.status;
+    }
+    bool from_kernel = si->si_code == SI_USER && si->si_pid == 0;
+    bool fault = si->si_code > 0 &&
+                 (sig_bit(sig) & (FAULT_SIGNALS | sig_bit(SIGFPE) | sig_bit(SIGTRAP)));
+    if (sig == SIGSTOP && t->starting && from_kernel) {
+        go_on(t, 0);            /* of an attached child, which will stop by itself */
+    } else if (t->foreign || fault || si->si_code == TRACE_KICK) {
+        go_on(t, sig);
+    } else if (!fetch_state(t)) {
+        /* not a guest yet; an execve() that was not foreseen as such raises SIGTRAP */
+        go_on(t, sig == SIGTRAP && si->si_code == SI_USER ? 0 : sig);
+    } else if (t->ts.pass == sig || !t->ts.on) {
+        int32_t none = 0;
+        tracee_write(t->tid, t->task + TRACE_FIELD(pass), &none, sizeof(none));
+        go_on(t, sig);
+    } else {
+        go_on_with_kick(t, si);
+    }
+    return 0;
+}
+
+/* t is stopped on the host: for the guest as well? Returns the stop's code (status >> 8) or 0. */
+static int look(Tracee *t, int host_code)
+{
+    siginfo_t si;
+    long err = host_ptrace(PTRACE_GETSIGINFO, t->tid, 0, &si);
+    if (err == -EINVAL) {
+        if (t->foreign) {
+            t->state = TRACEE_LISTENING;
+            return 0;
+        }
+        fetch_state(t);
+        t->state = TRACEE_IN_KERNEL;
+        return host_code;
+    }
+    if (err < 0) {
+        return 0;
+    }
+    if (!t->options_set) {
+        tracee_set_options(t, 0);
+    }
+    int event = host_code >> 8;
+    int code = event ? look_at_event(t, event, host_code & 0xff) : look_at_signal(t, &si);
+    t->reported |= code != 0;
+    return code;
+}
+
+bool ptrace_wait(pid_t pid, int *status)
+{
+    Tracee *t = tracee_find(pid);
+    if (!WIFSTOPPED(*status)) {
+        if (t && !WIFCONTINUED(*status)) {
+            tracee_drop(t);
+        }
+        return true;
+    }
+    if (!t) {
+        siginfo_t si;
+        if (host_ptrace(PTRACE_GETSIGINFO, pid, 0, &si) == -ESRCH) {
+            return true;                        /* an ordinary child, stopped */
+        }
+        t = tracee_add(pid);
+        t->starting = true;
+    }
+    int code = look(t, *status >> 8);
+    *status = code << 8 | 0x7f;
+    return code;
+}
+
+bool ptrace_waitid(siginfo_t *info)
+{
+    bool stopped = info->si_code == CLD_TRAPPED || info->si_code == CLD_STOPPED;
+    int status = stopped ? info->si_status << 8 | 0x7f : info->si_code == CLD_CONTINUED ? 0xffff : 0;
+    if (!ptrace_wait(info->si_pid, &status)) {
+        return false;
+    }
+    if (stopped) {
+        info->si_status = status >> 8;
+    }
+    return true;
+}

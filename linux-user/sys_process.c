@@ -2,6 +2,7 @@
  * linux-user/sys_process.c: processes, threads, scheduling, prctl.
  * Source: kernel/fork.c, kernel/exit.c, kernel/sys.c, kernel/sched/syscalls.c, arch/riscv.
  */
+#include <linux/membarrier.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "exec/log.h"
+#include "linux-user/mmap.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/sys_common.h"
 #include "linux-user/thread.h"
@@ -258,15 +260,34 @@ abi_long sys_sched_getattr(CPUState *cpu, const abi_ulong *a)
     return host_syscall(SYS_sched_getattr, a[0], shift_arg(a[1]), a[2], a[3]);
 }
 
-/* Generated code keeps the guest's order of memory accesses wherever the host keeps its own. */
+/* Generated code keeps the guest's order of memory accesses wherever the host keeps its own; to the
+ * host's processor new code of the guest is data. */
 abi_long sys_membarrier(CPUState *cpu, const abi_ulong *a)
 {
-    return host_syscall(SYS_membarrier, a[0], a[1], a[2]);
+    enum {
+        RSEQ = MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
+    };
+    int cmd = (int)a[0];
+    if (cmd & RSEQ) {
+        return -EINVAL;             /* see sys_rseq() */
+    }
+    abi_long ret = host_syscall(SYS_membarrier, cmd, a[1], a[2]);
+    if (ret == 0 && cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE) {
+        guest_code_fenced(0, ~(abi_ulong)4095);
+        tb_revalidate_all();
+    }
+    return cmd == MEMBARRIER_CMD_QUERY && ret > 0 ? ret & ~(abi_long)RSEQ : ret;
 }
 
 /* ---- what we do not offer ---- */
 
-/* As a kernel built without it; the C library then works without. */
+/*
+ * As a kernel built without it, and so without AT_RSEQ_* in the auxiliary vector; the C library then asks
+ * getcpu(). A critical section must not commit once its thread was preempted, which the host's kernel does
+ * on its own and tells nobody: it compares the host's pc with the guest's addresses, and a check in
+ * generated code would leave a gap between itself and the commit. To give a CPU number that is
+ * up to date without that would break who relies on it for more.
+ */
 abi_long sys_rseq(CPUState *cpu, const abi_ulong *a)
 {
     return -ENOSYS;

@@ -1,8 +1,7 @@
 /*
  * backend-x86_64/abi.c: the border between C and generated code.
  *
- * Owns the three common stubs (enter, leave, call_helper), the way from a signal context back to
- * env, and the constants that generated code reads. Invariants:
+ * Owns the three common stubs (enter, leave, call_helper) and the constants that generated code reads. Invariants:
  *   - host_sp is C's rsp inside `enter`, 16-aligned, so a helper can be called on it as it is;
  *   - ras_sp is 16-aligned whenever C code runs, also when a helper leaves by siglongjmp: the
  *     return address of the call to call_helper is not counted in it;
@@ -12,7 +11,6 @@
  * Source: System V ABI, AMD64 supplement, 3.2.1 (callee-saved registers) and 3.2.3.
  */
 #include <assert.h>
-#include <ucontext.h>
 
 #include "backend-x86_64/internal.h"
 
@@ -229,27 +227,6 @@ void backend_move_field(const uint8_t *field, const BackendMove *by)
     bool stub = (size_t)(field + 4 + rel - by->stubs) < by->stubs_size;
     rel += (int32_t)((stub ? by->stubs_by : by->header_by) - by->code_by);
     memcpy((uint8_t *)(uintptr_t)field + by->code_by, &rel, 4);
-}
-
-static const uint8_t greg_of[16] = {
-    [RAX] = REG_RAX, [RCX] = REG_RCX, [RDX] = REG_RDX, [RBX] = REG_RBX,
-    [RSP] = REG_RSP, [RBP] = REG_RBP, [RSI] = REG_RSI, [RDI] = REG_RDI,
-    [R8] = REG_R8,   [R9] = REG_R9,   [R10] = REG_R10, [R11] = REG_R11,
-    [R12] = REG_R12, [R13] = REG_R13, [R14] = REG_R14, [R15] = REG_R15,
-};
-
-void backend_sync_from_ucontext(const BackendConfig *cfg, void *env, const void *ucontext)
-{
-    const BackendLayout *l = &cfg->layout;
-    const mcontext_t *mc = &((const ucontext_t *)ucontext)->uc_mcontext;
-    char *base = env;
-    for (unsigned i = 0; i < l->npin_int; i++) {
-        memcpy(base + l->pin_int[i], &mc->gregs[greg_of[x86_pin_int[i]]], 8);
-    }
-    for (unsigned i = 0; i < l->npin_fp; i++) {
-        memcpy(base + l->pin_fp[i], &mc->fpregs->_xmm[x86_pin_fp[i] - XMM0], 8);
-    }
-    memcpy(base + l->fp_status, &mc->fpregs->mxcsr, 4);
 }
 
 static void fill2(uint64_t *v, uint64_t x)

@@ -31,8 +31,19 @@ static const LowerRow row_shift_cl = {
     .fn = lower_shift_cl, .out = OUT_R, .in = { IN_RMI, IN_C }, .clobber = C,
 };
 
+/* Computed jumps of a TB with its own pins: the target leaves the pinned registers first. */
+static const LowerRow rows_jump[] = {
+    [IR_call_ptr - IR_call_ptr] = { .fn = lower_call_ptr, .in = { IN_A }, .clobber = A, .itemps = 2 },
+    [IR_goto_ptr - IR_call_ptr] = { .fn = lower_goto_ptr, .in = { IN_A }, .clobber = A, .itemps = 1 },
+    [IR_ret_ptr - IR_call_ptr] = { .fn = lower_ret_ptr, .in = { IN_A }, .clobber = A },
+};
+_Static_assert(IR_goto_ptr == IR_call_ptr + 1 && IR_ret_ptr == IR_call_ptr + 2, "rows_jump");
+
 static const LowerRow *choose_row(const BackendContext *be, const IrOp *op)
 {
+    if (be->pins->n && op->opcode - (unsigned)IR_call_ptr < G_N_ELEMENTS(rows_jump)) {
+        return &rows_jump[op->opcode - IR_call_ptr];
+    }
     if (op->opcode - (unsigned)IR_shl <= IR_rotr - IR_shl && op->in[1]->kind != IR_CONST &&
         (op->opcode >= IR_rotl || !have(be, HOST_BMI2))) {
         return &row_shift_cl;
@@ -51,14 +62,7 @@ BackendContext *backend_new(const BackendConfig *cfg)
     be->label_refs = g_new(LabelRef, BE_MAX_LABEL_REFS);
     be->insns = g_new(BackendInsn, BE_MAX_INSNS);
     be->relocs = g_new(uint32_t, BE_MAX_RELOCS);
-    memset(be->pin_of, NOREG, sizeof(be->pin_of));
-    const BackendLayout *l = &cfg->layout;
-    for (unsigned i = 0; i < l->npin_int; i++) {
-        be->pin_of[l->pin_int[i] / 8] = x86_pin_int[i];
-    }
-    for (unsigned i = 0; i < l->npin_fp; i++) {
-        be->pin_of[l->pin_fp[i] / 8] = x86_pin_fp[i];
-    }
+    backend_set_pins(be, NULL);
     return be;
 }
 
@@ -158,9 +162,11 @@ void emit_helper_arg(BackendContext *be, unsigned i, Opnd o, int tmp)
 
 void emit_helper_call(BackendContext *be, unsigned nr)
 {
+    emit_pins_leave(be);
     emit_mov_ri(&be->e, RAX, nr);
     emit_call_to(&be->e, be->cfg.call_helper);
     be->after_call = be->e.ptr;
+    emit_pins_enter(be);
 }
 
 /* ---- the walk ---- */
@@ -191,7 +197,7 @@ static inline bool has_room(const BackendContext *be)
 /* Room for the stubs and label references of one more op. */
 static inline bool has_room_for_op(const BackendContext *be)
 {
-    return has_room(be) && be->ncold < BE_MAX_COLD - 8 && be->nlabel_refs < BE_MAX_LABEL_REFS - 4;
+    return has_room(be) && be->ncold < BE_MAX_COLD - 8 - BACKEND_MAX_SLOTS && be->nlabel_refs < BE_MAX_LABEL_REFS - 4;
 }
 
 static void lower_op(BackendContext *be, const IrOp *op)
@@ -275,6 +281,7 @@ bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t c
     res->nslots = ir->nslots;
     ra_begin(be);
     be->leave_tail = NULL;
+    emit_pins_enter(be);
     bool done = lower_ops(be);
     ra_end(be);
     if (!done || !emit_cold_stubs(be)) {

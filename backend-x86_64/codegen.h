@@ -36,6 +36,7 @@
 #include "ir/ir.h"
 
 enum { BACKEND_MAX_PIN_INT = 11, BACKEND_MAX_PIN_FP = 12 };
+enum { BACKEND_MAX_PINS = BACKEND_MAX_PIN_INT + BACKEND_MAX_PIN_FP, BACKEND_MAX_SLOTS = 62 };
 enum { BACKEND_RAS_SEARCH = 16, BACKEND_RAS_SLACK = 16 * (BACKEND_RAS_SEARCH + 1) };
 #define BACKEND_EXIT_REQUESTED UINT32_MAX
 
@@ -75,7 +76,32 @@ typedef struct BackendLayout {
     int32_t pin_int[BACKEND_MAX_PIN_INT];   /* env offsets, hottest first */
     int32_t pin_fp[BACKEND_MAX_PIN_FP];
     uint32_t reason_misaligned;     /* exit_tb reason used when a MO_ALIGN check fails */
+    /* Byte offset from the TB's header of the i32 that slot 0 counts down when its jump goes backward,
+     * and from slot to slot; stride 0: nothing is counted. */
+    int32_t slot_count, slot_stride;
 } BackendLayout;
+
+/*
+ * A TB's own pins: in its code, each of these host registers holds another guest register than the
+ * layout says. The code behind the TB's entry exchanges them, and each way out and helper call
+ * exchanges them back: it is a matter of the TB alone. Registers named by env offset / 8.
+ */
+typedef struct BackendSwap {
+    uint8_t reg;                /* host register */
+    uint8_t own, usual;         /* what it holds in the TB, and elsewhere */
+    bool written;               /* the TB writes `own` */
+} BackendSwap;
+typedef struct BackendPins {
+    uint32_t n;
+    BackendSwap swap[BACKEND_MAX_PINS];
+} BackendPins;
+
+/* How often guest registers are used, by env offset / 8. */
+enum { BACKEND_ENV_WORDS = 128 };
+typedef struct BackendUses {
+    uint32_t count[BACKEND_ENV_WORDS];
+    bool fp[BACKEND_ENV_WORDS], written[BACKEND_ENV_WORDS];
+} BackendUses;
 
 /* Per-CPU jump caches. The first is probed inline: index = (pc >> 1) & mask. The second by a stub
  * when the first has missed (code that a JIT has aligned shares few entries of the first): index =
@@ -142,6 +168,7 @@ enum {
     BACKEND_EXIT_POLL = 0x200,  /* exit_request was seen; env->pc is where to go on */
     BACKEND_EXIT_REASON = 0x400,    /* | reason of exit_tb; env->pc stored */
     BACKEND_EXIT_POLL_SLOT = 0x800, /* | slot: BACKEND_EXIT_POLL at this jump; its pc is to be stored */
+    BACKEND_EXIT_HOT = 0x1000,  /* | slot: this jump has been counted down; its pc is to be stored */
 };
 typedef BackendExit BackendEnterFn(void *env, const void *code);
 
@@ -152,6 +179,7 @@ typedef struct BackendSlot {
     uint32_t patch;             /* offset of the rel32 in the code, not crossing a 64-byte line */
     uint32_t stub;              /* offset of its stub in the code */
     uint64_t pc;
+    bool counted;               /* the jump counts down before it goes there */
 } BackendSlot;
 
 typedef struct BackendInsn {    /* unwind map: host code from `host` on belongs to guest insn `pc` */
@@ -162,7 +190,7 @@ typedef struct BackendInsn {    /* unwind map: host code from `host` on belongs 
 typedef struct BackendResult {
     uint32_t size;              /* bytes of code, cold stubs included */
     uint32_t nslots, ninsns;
-    BackendSlot slots[16];
+    BackendSlot slots[BACKEND_MAX_SLOTS];
     BackendInsn *insns;         /* owned by the BackendContext, valid until the next call */
     /* Offsets, ascending, of the rel32 fields that name tb_header (or a place behind it) or a common
      * stub: what is to be changed when the code is moved. Slots not included. Owned likewise. */
@@ -178,10 +206,21 @@ void backend_free(BackendContext *be);
  * Generate code for ir (verified, liveness done) at `code` (at most cap bytes). `tb_header` is the
  * address that exits report in rax (RIP-relative in the code, so it must keep its distance).
  * Polls of exit_request are emitted at: goto_tb/brcond_tb/call_tb whose pc <= pc of their insn,
- * goto_ptr and call_ptr. Returns false when the buffer is too small: nothing is to be kept.
+ * goto_ptr, call_ptr and poll. Backward jumps through slots are counted, calls not. Returns false when the buffer is too small: nothing is to be kept.
  */
 bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t cap,
                       const void *tb_header, BackendResult *res);
+
+/* The counted jump with this rel32: does it count? Let it, or let it not any more; also needed without
+ * counting after the jump was patched. */
+bool backend_jump_counts(const uint8_t *patch);
+void backend_count_jump(uint8_t *patch, bool on);
+
+/* The pins that pay in a TB with these uses, when a swap costs as much as `cost` uses. */
+void backend_choose_pins(const BackendConfig *cfg, const BackendUses *uses, uint32_t cost,
+                         BackendPins *pins);
+/* Use these pins for the next TBs; NULL: the layout's. pins must stay. */
+void backend_set_pins(BackendContext *be, const BackendPins *pins);
 
 /* Point the jump at patch (address of its rel32) to target. Atomic towards running code. */
 void backend_patch_jump(uint8_t *patch, const uint8_t *target);
@@ -196,8 +235,9 @@ typedef struct BackendMove {
 void backend_move_field(const uint8_t *field, const BackendMove *by);
 
 /* After a fault inside generated code: copy the pinned registers and fp status from the signal
- * context into env. ucontext is a ucontext_t*. */
-void backend_sync_from_ucontext(const BackendConfig *cfg, void *env, const void *ucontext);
+ * context into env. ucontext is a ucontext_t*; pins: those of the TB, or NULL. */
+void backend_sync_from_ucontext(const BackendConfig *cfg, void *env, const void *ucontext,
+                                const BackendPins *pins);
 
 /* Disassemble host code to f, one insn a line, with Capstone (disas.c). offset: what is
  * printed for the first byte (jumps show their aim the same way). */

@@ -18,7 +18,7 @@
 
 #include "ir/ops.h"
 
-enum { EMIT_MARGIN = 1024 };
+enum { EMIT_MARGIN = 2048 };
 
 enum HostReg {
     RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15,

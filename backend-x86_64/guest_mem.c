@@ -70,6 +70,7 @@ static void cold_misaligned(BackendContext *be, ColdStub *s)
     }
     emit_store(&be->e, env_disp(be, l->fault_addr), RAX);
     emit_store_imm(&be->e, env_disp(be, l->pc), s->pc, RAX);
+    emit_pins_leave(be);
     emit_leave(be, BACKEND_EXIT_REASON | l->reason_misaligned);
 }
 

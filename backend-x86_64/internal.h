@@ -61,7 +61,8 @@ struct BackendContext {
     uint64_t rng;
     const IrContext *last_ir;   /* whose globals are prepared */
     uint32_t last_nglobals;
-    int8_t pin_of[128];         /* env offset / 8 -> pinned host register, or NOREG */
+    int8_t pin_of[BACKEND_ENV_WORDS];   /* env offset / 8 -> pinned host register, or NOREG */
+    const BackendPins *pins;    /* of the TB; never NULL */
 
     /* cold stubs, labels, unwind map (codegen.c) */
     ColdStub *cold;
@@ -119,6 +120,10 @@ extern const uint8_t x86_cond[IR_COND_COUNT];
  * int register that may be clobbered, needed if both are in memory (cmp_needs_temp), else NOREG. */
 X86Cond emit_cmp(BackendContext *be, const IrOp *op, IrCond cond, const Opnd *in, int tmp);
 bool cmp_needs_temp(const Opnd *in);
+
+/* pins.c: the usual pins -> the TB's own, and back. Keep scratch registers and flags. */
+void emit_pins_enter(BackendContext *be);
+void emit_pins_leave(BackendContext *be);
 
 /* lower_exit.c: leave for the loop: rax, edx, jmp. env->pc is stored already. */
 void emit_leave(BackendContext *be, uint32_t why);

@@ -58,18 +58,25 @@ static void cold_slot_stub(BackendContext *be, ColdStub *s)
     }
 }
 
+static ColdStub *queue_slot(BackendContext *be, ColdFn *fn, const IrOp *op, uint64_t slot,
+                            uint8_t *field)
+{
+    ColdStub *s = cold_new(be, fn, op, NULL, NOREG);
+    s->harmless = true;
+    s->k[0] = slot;
+    cold_from(s, field);
+    return s;
+}
+
 /* The rel32 that e->ptr stands behind is the jump of the slot. */
-static ColdStub *use_slot(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
+static void use_slot(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
 {
     uint8_t *field = be->e.ptr - 4;
     assert(slot < be->res->nslots && ((uintptr_t)field & 63) <= 60);
     be->res->slots[slot].patch = (uint32_t)(field - be->e.base);
     be->res->slots[slot].pc = pc;
-    ColdStub *s = cold_new(be, cold_slot_stub, op, NULL, NOREG);
-    s->harmless = true;
-    s->k[0] = slot;
-    cold_from(s, field);
-    return s;
+    be->res->slots[slot].counted = false;
+    queue_slot(be, cold_slot_stub, op, slot, field);
 }
 
 /* How many nops to put in front so that a rel32 at p does not cross a 64-byte line. */
@@ -79,11 +86,73 @@ static unsigned line_pad(const uint8_t *p)
     return at > 60 ? 64 - at : 0;
 }
 
+/*
+ * A counted jump goes to a stub, which counts and then jumps through the slot, until there is nothing
+ * more to be counted: then the jump takes over where the stub's jump goes. Behind the stub's rel32:
+ *     i32 from there to the jump's rel32;  u8 size of what lies before it in the stub
+ */
+static void cold_count(BackendContext *be, ColdStub *s)
+{
+    Emit *e = &be->e;
+    const BackendLayout *l = &be->cfg.layout;
+    uint64_t slot = s->k[0];
+    uint8_t *start = e->ptr, *main_field = s->from[0];
+    x86_rip(e, X86_DEC_rm, 0, 0, be->tb_header + l->slot_count + (int64_t)slot * l->slot_stride);
+    uint8_t *hot = emit_jcc8(e, X86_S);
+    emit_nops(e, line_pad(e->ptr + 1));
+    emit_jmp32(e);
+    uint8_t *field = e->ptr - 4;
+    use_slot(be, s->op, slot, s->k[1]);
+    be->res->slots[slot].counted = true;
+    emit_u32(e, (uint32_t)(main_field - field));
+    emit_u8(e, (uint8_t)(field - start));
+    emit_here8(e, hot);
+    emit_leave(be, BACKEND_EXIT_HOT | (uint32_t)slot);
+}
+
+static uint8_t *count_main_field(const uint8_t *field)
+{
+    int32_t to_main;
+    memcpy(&to_main, field + 4, 4);
+    return (uint8_t *)field + to_main;
+}
+
+static const uint8_t *jump_target(const uint8_t *field)
+{
+    return field + 4 + __atomic_load_n((const int32_t *)(const void *)field, __ATOMIC_RELAXED);
+}
+
+bool backend_jump_counts(const uint8_t *field)
+{
+    return jump_target(count_main_field(field)) == field - field[8];
+}
+
+void backend_count_jump(uint8_t *field, bool on)
+{
+    backend_patch_jump(count_main_field(field), on ? field - field[8] : jump_target(field));
+}
+
+/* The rel32 that e->ptr stands behind is a jump through the slot that goes to pc. */
+static void use_slot_at(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
+{
+    if (pc <= be->pc && be->cfg.layout.slot_stride) {
+        queue_slot(be, cold_count, op, slot, be->e.ptr - 4)->k[1] = pc;
+    } else {
+        use_slot(be, op, slot, pc);
+    }
+}
+
 static void emit_slot_jmp(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
 {
     emit_nops(&be->e, line_pad(be->e.ptr + 1));
     emit_jmp32(&be->e);
-    use_slot(be, op, slot, pc);
+    use_slot_at(be, op, slot, pc);
+}
+
+static void cold_slot_jmp(BackendContext *be, ColdStub *s)
+{
+    emit_pins_leave(be);
+    emit_slot_jmp(be, s->op, s->k[0], s->k[1]);
 }
 
 /* ---- polls ---- */
@@ -97,8 +166,10 @@ static void emit_poll_test(BackendContext *be)
     x86_rm(&be->e, X86_CMP_rm_r, 0, RBP, RBP, env_disp(be, be->cfg.layout.exit_request));
 }
 
+/* Leave instead of jumping through slot k[0]. */
 static void cold_poll_slot(BackendContext *be, ColdStub *s)
 {
+    emit_pins_leave(be);
     emit_leave(be, BACKEND_EXIT_POLL_SLOT | (uint32_t)s->k[0]);
 }
 
@@ -125,11 +196,25 @@ static ColdStub *finish_poll(BackendContext *be, const IrOp *op, const Opnd *in,
     return s;
 }
 
+static void cold_poll(BackendContext *be, ColdStub *s)
+{
+    emit_pins_leave(be);
+    store_pc(be, s->k[0]);
+    emit_leave(be, BACKEND_EXIT_POLL);
+}
+
+void lower_poll(BackendContext *be, const IrOp *op, const Opnd *in, int d)
+{
+    emit_poll_test(be);
+    finish_poll(be, op, in, cold_poll, emit_jcc32(&be->e, POLL_HIT), op->k[0]);
+}
+
 /* ---- direct exits ---- */
 
 void lower_goto_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
     uint8_t *poll = emit_backward_poll(be, op->k[1]);
+    emit_pins_leave(be);
     emit_slot_jmp(be, op, op->k[0], op->k[1]);
     finish_poll(be, op, in, cold_poll_slot, poll, op->k[0]);
 }
@@ -146,7 +231,8 @@ void lower_brcond_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
     Emit *e = &be->e;
     int tmp = cmp_needs_temp(in) ? ra_temp(be, IR_INT) : NOREG;
-    uint8_t *poll = emit_backward_poll(be, op->k[2]);
+    uint64_t slot = op->k[1], pc = op->k[2];
+    uint8_t *poll = emit_backward_poll(be, pc);
     uint8_t *start = e->ptr;
     X86Cond cc = emit_cmp(be, op, (IrCond)op->k[0], in, tmp);
     unsigned pad = line_pad(e->ptr + 2);
@@ -158,8 +244,12 @@ void lower_brcond_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
         e->ptr += n;
     }
     emit_jcc32(e, cc);
-    use_slot(be, op, op->k[1], op->k[2]);
-    ColdStub *s = finish_poll(be, op, in, cold_poll_brcond, poll, op->k[1]);
+    if (be->pins->n) {
+        queue_slot(be, cold_slot_jmp, op, slot, e->ptr - 4)->k[1] = pc;
+    } else {
+        use_slot_at(be, op, slot, pc);
+    }
+    ColdStub *s = finish_poll(be, op, in, cold_poll_brcond, poll, slot);
     if (s) {
         s->r[0] = (int8_t)tmp;
         cold_back(be, s);
@@ -179,7 +269,7 @@ static int register_with(const BackendContext *be, const IrOp *op, uint64_t valu
 
 static void emit_push_return(BackendContext *be, const IrOp *op, uint64_t pc)
 {
-    int r = register_with(be, op, pc);
+    int r = be->pins->n ? NOREG : register_with(be, op, pc);
     if (r >= 0) {
         emit_push_r(&be->e, r);
     } else if (fits_s32((int64_t)pc)) {
@@ -203,6 +293,7 @@ void lower_call_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     Emit *e = &be->e;
     uint64_t slot = op->k[0], pc = op->k[1], ret = op->k[2];
     uint8_t *poll = emit_backward_poll(be, pc);
+    emit_pins_leave(be);
     emit_push_return(be, op, ret);
     emit_nops(e, line_pad(e->ptr + 1));
     emit_u8(e, 0xe8);
@@ -214,6 +305,7 @@ void lower_call_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 
 void lower_exit_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
+    emit_pins_leave(be);
     store_pc(be, op->k[1]);
     emit_leave(be, BACKEND_EXIT_REASON | (uint32_t)op->k[0]);
 }
@@ -279,6 +371,7 @@ static ColdStub *cold_ptr(BackendContext *be, ColdFn *fn, const IrOp *op, int ta
 void lower_goto_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
     int target = in[0].reg, tmp = ra_temp(be, IR_INT);
+    emit_pins_leave(be);
     emit_poll_test(be);
     cold_jcc(be, POLL_HIT, cold_ptr(be, cold_poll_ptr, op, target));
     emit_probe(be, target, tmp);
@@ -289,6 +382,7 @@ void lower_goto_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 void lower_call_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
     int target = in[0].reg, tmp = ra_temp(be, IR_INT);
+    emit_pins_leave(be);
     emit_poll_test(be);
     cold_jcc(be, POLL_HIT, cold_ptr(be, cold_poll_ptr, op, target));
     emit_push_return(be, op, op->k[1]);
@@ -311,6 +405,7 @@ void lower_ret_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
     int target = in[0].reg;
     ColdStub *s = cold_ptr(be, cold_ret, op, target);
+    emit_pins_leave(be);
     x86_rm(&be->e, X86_CMP_rm_r, 1, target, RSP, 8);
     cold_jcc(be, X86_NE, s);
     emit_u8(&be->e, 0xc3);

@@ -230,6 +230,16 @@ static inline void light_fence(void)
     }
 }
 
+static void request_leave_one(CPUState *cpu, void *opaque)
+{
+    __atomic_store_n(&cpu->exit_request, BACKEND_EXIT_REQUESTED, __ATOMIC_SEQ_CST);
+}
+
+void cpu_request_leave_all(void)
+{
+    cpu_foreach(request_leave_one, NULL);
+}
+
 static void cpu_leave(CPUState *cpu)
 {
     atomic_store_explicit(&cpu->running, 0, memory_order_release);
@@ -541,6 +551,10 @@ static CPUException run(CPUState *cpu)
         } else if (e.why & BACKEND_EXIT_POLL_SLOT) {
             stat_inc(STAT_exit_poll);
             env->pc = slot_pc(e.tb, e.why & 0xff);
+        } else if (e.why & BACKEND_EXIT_HOT) {
+            stat_inc(STAT_exit_hot);
+            env->pc = slot_pc(e.tb, e.why & 0xff);
+            tb_region_promote(cpu, e.tb, e.why & 0xff);
         } else {
             stat_inc(STAT_exit_slot);
             last = e.tb;
@@ -621,6 +635,10 @@ static void fill_layout(BackendLayout *l)
         .npin_fp = BACKEND_MAX_PIN_FP,
         .reason_misaligned = EXCP_MISALIGNED,
     };
+    if (exec_options.hot) {
+        l->slot_count = offsetof(TranslationBlock, jump) + offsetof(TBJump, count);
+        l->slot_stride = sizeof(TBJump);
+    }
     for (unsigned i = 0; i < BACKEND_MAX_PIN_INT; i++) {
         l->pin_int[i] = (int32_t)offsetof(CPUState, env.gpr) + 8 * hot_x[i];
     }
@@ -635,6 +653,9 @@ void exec_init(void)
     stats_enabled = exec_options.stats;
     rv_decode_init();
     ir_set_helpers(riscv_helpers, riscv_helper_count);
+    if (exec_options.one_insn_per_tb || exec_options.no_chain || (log_mask & LOG_NOCHAIN)) {
+        exec_options.hot = 0;
+    }
     fill_layout(&backend_config.layout);
     backend_config.features = exec_options.host_features;
     backend_config.use_gs = exec_options.guest_base != 0;

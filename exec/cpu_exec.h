@@ -85,6 +85,8 @@ typedef struct ExecOptions {
      * cpu_exec() had returned EXCP_ECALL. */
     bool (*ecall_stays)(uint64_t nr);
     bool (*ecall)(CPUState *cpu);
+    unsigned hot;               /* runs of a backward jump until its loop becomes a region; 0: never, 1:
+                                   at once, with all code that can be seen to be in it */
     unsigned cold;              /* entries of a block before it is translated; 0: translate at once */
     bool interp;                /* -tier interp: run the IR by ir_interp() instead of code */
     uint64_t guest_base;

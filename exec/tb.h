@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend-x86_64/codegen.h"
 #include "frontend/cpu.h"
 
 typedef struct TranslationBlock TranslationBlock;
@@ -41,6 +42,8 @@ static inline TBRef tb_ref_to(const void *from, const void *to)
     return to ? (TBRef)((const uint8_t *)to - (const uint8_t *)from) : 0;
 }
 
+#define TB_NOT_COUNTED INT32_MIN        /* the code of such a jump does not count */
+
 /* A patchable jump of a TB. Protected by tb_lock. */
 typedef struct TBJump {
     uint64_t pc;                    /* guest pc it goes to */
@@ -48,6 +51,7 @@ typedef struct TBJump {
     TBRef stub;                     /* where it goes when unchained */
     TBRef to;                       /* TB that it is chained to, or 0 */
     TBRef next, prev;               /* TBJumps in to->incoming, or 0 */
+    int32_t count;                  /* how often until it is hot (not exact), or TB_NOT_COUNTED */
 } TBJump;
 
 struct TranslationBlock {
@@ -67,9 +71,35 @@ struct TranslationBlock {
     CodeRef page_next[2];           /* lists of the (at most two) guest pages touched */
     TBRef incoming;                 /* TBJumps that go to this TB */
     bool needs_alone;               /* its atomics are none: see exec_memory_shared() */
+    bool region;                    /* made of several TBs: a TbRegion lies behind the jumps */
+    bool no_region;                 /* not to become the header of one */
     TBJump jump[];
 };
-_Static_assert(sizeof(TranslationBlock) <= 64 + 8, "one cache line but for the list of jumps");
+_Static_assert(sizeof(TBJump) == 32 && sizeof(TranslationBlock) <= 64 + 8,
+               "one cache line but for the list of jumps");
+
+/* A run of guest code that a region was made of. */
+typedef struct TbRange {
+    uint64_t pc;
+    uint64_t hash;
+    uint32_t size;
+} TbRange;
+
+typedef struct TbRegion {
+    BackendPins pins;
+    uint32_t nranges;
+    TbRange range[];
+} TbRegion;
+
+static inline size_t tb_region_bytes(const TbRegion *r)
+{
+    return sizeof(*r) + r->nranges * sizeof(r->range[0]);
+}
+
+static inline TbRegion *tb_region(TranslationBlock *tb)
+{
+    return (TbRegion *)&tb->jump[tb->nslots];
+}
 
 static inline uint8_t *tb_code(const TranslationBlock *tb)
 {

@@ -155,6 +155,9 @@ void tb_drop(TranslationBlock *tb)
         }
     }
     tb_pages_remove(tb);
+    if (tb->region) {
+        tb_region_dropped(tb);
+    }
     tb_unlink(tb);
     cpu_jump_cache_drop(tb);
 }

@@ -34,6 +34,10 @@ void tb_foreach(void (*fn)(TranslationBlock *tb, void *opaque), void *opaque);
  * tb_lock. */
 void tb_link(TranslationBlock *from, unsigned n, TranslationBlock *to);
 void tb_link_locked(TranslationBlock *from, unsigned n, TranslationBlock *to);  /* tb_lock held */
+/* Let a jump, if it is one that can, count down from n; 0: let it count no more. tb_lock held. */
+void tb_jump_count(TBJump *j, unsigned n);
+/* Chain the jumps into `from` to `to`. tb_lock held. */
+void tb_relink(TranslationBlock *from, TranslationBlock *to);
 /* Put all jumps into tb and out of it back to their stubs. tb_lock held. */
 void tb_unlink(TranslationBlock *tb);
 
@@ -52,6 +56,7 @@ void tb_pages_init(void);
 void tb_pages_add(TranslationBlock *tb);
 void tb_pages_remove(TranslationBlock *tb);
 void tb_pages_reset(void);
+void tb_drop_regions_at(uint64_t pc);                   /* those that contain pc */
 
 /* unwind.c: the unwind map of tb, and guest pc of a host address in it (exact for the address of an
  * instruction; for a return address pass ra - 1). */
@@ -59,7 +64,12 @@ size_t tb_relocs_encode(const uint32_t *fields, unsigned n, uint8_t *out);  /* t
 size_t tb_map_encode(const BackendInsn *insns, unsigned n, uint64_t pc, uint8_t *out);
 uint64_t tb_guest_pc(const TranslationBlock *tb, const void *host);
 
+/* region.c: TBs of the second tier. tb_lock held where not said. */
+void tb_region_promote(CPUState *cpu, TranslationBlock *from, unsigned n);  /* takes it; slot n is hot */
+void tb_region_dropped(TranslationBlock *tb);           /* tb, a region, is being dropped */
+
 /* cpu_exec.c */
+void cpu_request_leave_all(void);                       /* each CPU comes to the loop at a poll */
 void cpu_jump_cache_drop(const TranslationBlock *tb);   /* in every CPU; tb_lock held */
 void cpu_reset_prediction(CPUState *cpu);               /* jump cache and return stack */
 void cpu_foreach(void (*fn)(CPUState *cpu, void *opaque), void *opaque);

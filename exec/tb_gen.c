@@ -14,9 +14,10 @@
 #include "exec/perf_map.h"
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
-#include "frontend/translate.h"
+#include "exec/tb_gen.h"
 
 enum { MAX_CODE_BYTES = 48 * 1024, USUAL_CODE_BYTES = 2048, MAX_MAP_BYTES = 16 * 1024 };
+_Static_assert(BACKEND_MAX_SLOTS <= UINT8_MAX, "TranslationBlock.nslots");
 _Static_assert(TB_MAX_BYTES + 64 <= UINT16_MAX && TB_MAX_INSNS <= UINT8_MAX &&
                MAX_MAP_BYTES <= UINT16_MAX, "fields of TranslationBlock");
 
@@ -84,26 +85,44 @@ static unsigned window_fetch(void *opaque, uint64_t pc, void *buf, unsigned len)
     return n;
 }
 
-static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t flags, uint32_t cflags)
+IrContext *tb_gen_begin(void)
 {
-    w->pc = pc;
-    w->avail = 0;
-    w->ended = false;
-    w->dc = &dc->base;
+    ir_reset(gen_ir);
+    return gen_ir;
+}
+
+IrContext *tb_gen_ir_context(void)
+{
+    return gen_ir;
+}
+
+void tb_gen_prepare(DisasContext *dc, const TbSource *src, uint64_t pc, uint32_t flags,
+                    uint32_t cflags)
+{
     memset(dc, 0, offsetof(DisasContext, const_val));
     dc->base.ir = gen_ir;
     dc->base.pc_first = dc->base.pc_next = pc;
     dc->base.tb_flags = flags;
     dc->base.cflags = cflags;
     dc->base.max_insns = cflags & CF_COUNT_MASK ? cflags & CF_COUNT_MASK : TB_MAX_INSNS;
-    dc->base.fetch = window_fetch;
-    dc->base.fetch_opaque = w;
-    dc->base.window = w->bytes;
+    dc->base.fetch = src->fetch;
+    dc->base.fetch_opaque = src->opaque;
+    dc->base.window = src->window;
     dc->g = &gen_globals;
     dc->exts = exec_options.exts;
     dc->alone = memory_is_ours;
     dc->ecall_stays = exec_options.interp ? NULL : exec_options.ecall_stays;
-    ir_reset(gen_ir);
+}
+
+static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t flags, uint32_t cflags)
+{
+    TbSource src = { .fetch = window_fetch, .opaque = w, .window = w->bytes };
+    w->pc = pc;
+    w->avail = 0;
+    w->ended = false;
+    w->dc = &dc->base;
+    tb_gen_prepare(dc, &src, pc, flags, cflags);
+    tb_gen_begin();
     translator_loop(&riscv_translator_ops, &dc->base);
     gen_ir->nslots = dc->base.nslots;
 }
@@ -175,31 +194,21 @@ struct IrContext *tb_gen_ir(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t
     return gen_ir;
 }
 
-/* Fill in what is known of t when its code is there. */
-static void finish_tb(TranslationBlock *t, const DisasContext *riscv_dc, const FetchWindow *window,
+/* Fill in t, for which there is code now. */
+static void finish_tb(TranslationBlock *t, const TranslationBlock *draft, const TbRegion *region,
                       const BackendResult *res)
 {
-    const DisasContextBase *dc = &riscv_dc->base;
     uint8_t tail[MAX_MAP_BYTES];
-    assert(res->ninsns * 20u + res->nrelocs * 5u <= sizeof(tail) && res->nslots == gen_ir->nslots);
+    assert(res->nslots == gen_ir->nslots);
     size_t relocs_size = tb_relocs_encode(res->relocs, res->nrelocs, tail);
-    size_t map_size = tb_map_encode(res->insns, res->ninsns, dc->pc_first, tail + relocs_size);
+    size_t map_size = tb_map_encode(res->insns, res->ninsns, draft->pc, tail + relocs_size);
     uint8_t *code = code_buffer.code - res->size;
-    *t = (TranslationBlock){
-        .pc = dc->pc_first,
-        .flags = dc->tb_flags,
-        .cflags = dc->cflags,
-        .code = tb_ref_to(t, code),
-        .code_size = res->size,
-        .size = (uint16_t)(dc->pc_next - dc->pc_first),
-        .map_size = (uint16_t)map_size,
-        .relocs_size = (uint16_t)relocs_size,
-        .shared = guest_code_shared(dc->pc_first),
-        .insns = (uint8_t)dc->num_insns,
-        .nslots = (uint8_t)res->nslots,
-        .needs_alone = riscv_dc->needs_alone,
-    };
-    t->hash = tb_hash_bytes(window->bytes, t->size);
+    *t = *draft;
+    t->code = tb_ref_to(t, code);
+    t->code_size = res->size;
+    t->map_size = (uint16_t)map_size;
+    t->relocs_size = (uint16_t)relocs_size;
+    t->nslots = (uint8_t)res->nslots;
     /* The map ends where t starts. */
     size_t tail_size = relocs_size + map_size;
     code_buffer_alloc_meta(tail_size);
@@ -208,26 +217,84 @@ static void finish_tb(TranslationBlock *t, const DisasContext *riscv_dc, const F
         TBJump *j = &t->jump[n];
         *j = (TBJump){ .pc = res->slots[n].pc,
                        .patch = tb_ref_to(j, code + res->slots[n].patch),
-                       .stub = tb_ref_to(j, code + res->slots[n].stub) };
+                       .stub = tb_ref_to(j, code + res->slots[n].stub),
+                       .count = res->slots[n].counted ? (int32_t)exec_options.hot - 1
+                                                      : TB_NOT_COUNTED };
+    }
+    if (region) {
+        t->region = true;
+        memcpy(tb_region(t), region, tb_region_bytes(region));
     }
 }
 
 /* Chain t to what is there already: each of these jumps would leave for the loop once. */
-static void link_known(TranslationBlock *t, const BackendResult *res)
+static void link_known(TranslationBlock *t)
 {
-    for (unsigned n = 0; n < res->nslots; n++) {
-        TranslationBlock *to = tb_lookup(res->slots[n].pc, t->flags, t->cflags);
+    for (unsigned n = 0; n < t->nslots; n++) {
+        TranslationBlock *to = tb_lookup(t->jump[n].pc, t->flags, t->cflags);
         if (to) {
             tb_link_locked(t, n, to);
         }
     }
 }
 
+void tb_gen_set_pins(const BackendPins *pins)
+{
+    backend_set_pins(gen_backend, pins);
+}
+
+void tb_gen_optimize(uint64_t pc, uint32_t cflags)
+{
+    bool log = log_mask && log_in_filter(pc);
+    if (log && log_enabled(LOG_OP)) {
+        dump_ir("op", pc);
+    }
+    if (RIVET_SLOW_CHECKS) {
+        ir_verify(gen_ir);
+    }
+    stat_add(STAT_ir_ops_built, gen_ir->nops);
+    optimize(cflags);
+    if (log && log_enabled(LOG_OP_OPT)) {
+        dump_ir("op_opt", pc);
+    }
+}
+
+TranslationBlock *tb_gen_emit(const TranslationBlock *draft, const TbRegion *region)
+{
+    BackendResult res;
+    size_t size = sizeof(*draft) + gen_ir->nslots * sizeof(TBJump) +
+                  (region ? tb_region_bytes(region) : 0);
+    TranslationBlock *t = code_buffer_alloc_meta(size);
+    uint8_t *code = (uint8_t *)(((uintptr_t)code_buffer.code + 15) & ~(uintptr_t)15);
+    if (!t || code + MAX_CODE_BYTES / 16 + MAX_MAP_BYTES > (uint8_t *)t) {
+        return NULL;
+    }
+    size_t room = (size_t)((uint8_t *)t - code) - MAX_MAP_BYTES;
+    code_buffer_prepare(USUAL_CODE_BYTES);
+    if (!backend_gen_code(gen_backend, gen_ir, code, room, t, &res) ||
+        res.ninsns * 20u + res.nrelocs * 5u > MAX_MAP_BYTES) {
+        return NULL;
+    }
+    code_buffer.code = code + res.size;
+    finish_tb(t, draft, region, &res);
+    tb_insert(t);
+    link_known(t);
+
+    if (log_mask && log_in_filter(t->pc) && log_enabled(LOG_OUT_ASM)) {
+        dump_host(t, &res);
+    }
+    if (exec_options.perf_map) {
+        perf_map_add(tb_code(t), t->code_size, t->pc);
+    }
+    stat_add(STAT_host_bytes, res.size);
+    stat_add(STAT_ir_ops_left, gen_ir->nops);
+    return t;
+}
+
 TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags, bool *full)
 {
     static FetchWindow window;      /* tb_lock */
     DisasContext dc;
-    BackendResult res;
     TranslationBlock *tb = NULL;
 
     *full = false;
@@ -244,58 +311,28 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
         cpu->fault = window.fault;  /* the first insn cannot be fetched (whole) */
         goto out;
     }
-    bool log = log_mask && log_in_filter(pc);
-    if (log && log_enabled(LOG_IN_ASM)) {
+    if (log_enabled(LOG_IN_ASM) && log_in_filter(pc)) {
         FILE *f = log_begin();
         fprintf(f, "---- in_asm %016" PRIx64 "\n", pc);
         riscv_translator_ops.disas_log(&dc.base, f);
         log_end(f);
     }
-    if (log && log_enabled(LOG_OP)) {
-        dump_ir("op", pc);
-    }
-    if (RIVET_SLOW_CHECKS) {
-        ir_verify(gen_ir);
-    }
-    uint32_t built = gen_ir->nops;
-    optimize(cflags);
+    tb_gen_optimize(pc, cflags);
     lap(STAT_optimize_ns, &t1);
-    if (log && log_enabled(LOG_OP_OPT)) {
-        dump_ir("op_opt", pc);
+    TranslationBlock draft = {
+        .pc = pc, .flags = flags, .cflags = cflags, .size = (uint16_t)size,
+        .insns = (uint8_t)dc.base.num_insns, .shared = guest_code_shared(pc),
+        .hash = tb_hash_bytes(window.bytes, size), .needs_alone = dc.needs_alone,
+    };
+    tb = tb_gen_emit(&draft, NULL);
+    *full = !tb;
+    if (tb) {
+        lap(STAT_backend_ns, &t1);
+        stat_inc(STAT_tb_translated);
+        stat_add(STAT_guest_insns, tb->insns);
+        stat_add(STAT_guest_bytes, size);
+        lap(STAT_translate_ns, &t0);
     }
-
-    TranslationBlock *t = code_buffer_alloc_meta(sizeof(*t) + gen_ir->nslots * sizeof(TBJump));
-    uint8_t *code = (uint8_t *)(((uintptr_t)code_buffer.code + 15) & ~(uintptr_t)15);
-    if (!t || code + MAX_CODE_BYTES / 16 + MAX_MAP_BYTES > (uint8_t *)t) {
-        *full = true;
-        goto out;
-    }
-    size_t room = (size_t)((uint8_t *)t - code) - MAX_MAP_BYTES;
-    code_buffer_prepare(USUAL_CODE_BYTES);
-    if (!backend_gen_code(gen_backend, gen_ir, code, room, t, &res)) {
-        *full = true;
-        goto out;
-    }
-    lap(STAT_backend_ns, &t1);
-    code_buffer.code = code + res.size;
-    finish_tb(t, &dc, &window, &res);
-    tb_insert(t);
-    link_known(t, &res);
-    tb = t;
-
-    if (log && log_enabled(LOG_OUT_ASM)) {
-        dump_host(tb, &res);
-    }
-    if (exec_options.perf_map) {
-        perf_map_add(tb_code(tb), tb->code_size, pc);
-    }
-    stat_inc(STAT_tb_translated);
-    stat_add(STAT_guest_insns, tb->insns);
-    stat_add(STAT_guest_bytes, size);
-    stat_add(STAT_host_bytes, res.size);
-    stat_add(STAT_ir_ops_built, built);
-    stat_add(STAT_ir_ops_left, gen_ir->nops);
-    lap(STAT_translate_ns, &t0);
 out:
     pthread_mutex_unlock(&tb_lock);
     return tb;

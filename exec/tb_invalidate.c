@@ -20,11 +20,13 @@ bool memory_is_ours = true;
 
 static GHashTable *page_tbs;            /* page number -> first TB; tb_lock */
 static GPtrArray *shared_tbs;           /* TBs with tb->shared, dropped ones pruned on use; tb_lock */
+static GPtrArray *regions;              /* they are on no page's list; tb_lock */
 
 void tb_pages_init(void)
 {
     page_tbs = g_hash_table_new(g_direct_hash, g_direct_equal);
     shared_tbs = g_ptr_array_new();
+    regions = g_ptr_array_new();
 }
 
 static uint64_t first_page(const TranslationBlock *tb)
@@ -49,7 +51,10 @@ static TranslationBlock *page_next(TranslationBlock *tb, uint64_t page)
 
 void tb_pages_add(TranslationBlock *tb)
 {
-    for (uint64_t page = first_page(tb); page <= last_page(tb); page++) {
+    if (tb->region) {
+        g_ptr_array_add(regions, tb);
+    }
+    for (uint64_t page = first_page(tb); !tb->region && page <= last_page(tb); page++) {
         *page_link(tb, page) = code_buffer_ref(g_hash_table_lookup(page_tbs, (gpointer)page));
         g_hash_table_insert(page_tbs, (gpointer)page, tb);
     }
@@ -60,6 +65,10 @@ void tb_pages_add(TranslationBlock *tb)
 
 void tb_pages_remove(TranslationBlock *tb)
 {
+    if (tb->region) {
+        g_ptr_array_remove_fast(regions, tb);
+        return;
+    }
     for (uint64_t page = first_page(tb); page <= last_page(tb); page++) {
         TranslationBlock *t = g_hash_table_lookup(page_tbs, (gpointer)page);
         if (t == tb) {
@@ -84,14 +93,28 @@ void tb_pages_reset(void)
 {
     g_hash_table_remove_all(page_tbs);
     g_ptr_array_set_size(shared_tbs, 0);
+    g_ptr_array_set_size(regions, 0);
 }
 
-static bool tb_is_stale(const TranslationBlock *tb)
+static bool range_is_stale(uint64_t pc, uint32_t size, uint64_t hash)
 {
     uint8_t bytes[TB_MAX_BYTES + 64];
     CPUFault fault;
-    return guest_fetch(tb->pc, bytes, tb->size, &fault) < tb->size ||
-           tb_hash_bytes(bytes, tb->size) != tb->hash;
+    return guest_fetch(pc, bytes, size, &fault) < size || tb_hash_bytes(bytes, size) != hash;
+}
+
+static bool tb_is_stale(TranslationBlock *tb)
+{
+    if (!tb->region) {
+        return range_is_stale(tb->pc, tb->size, tb->hash);
+    }
+    const TbRegion *r = tb_region(tb);
+    for (unsigned i = 0; i < r->nranges; i++) {
+        if (range_is_stale(r->range[i].pc, r->range[i].size, r->range[i].hash)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Drop the TBs of one page that overlap the range; with only_stale, those whose bytes changed. */
@@ -108,8 +131,36 @@ static void drop_page(uint64_t page, vaddr start, vaddr last, bool only_stale)
     }
 }
 
+static bool region_overlaps(TranslationBlock *tb, vaddr start, vaddr last)
+{
+    const TbRegion *r = tb_region(tb);
+    for (unsigned i = 0; i < r->nranges; i++) {
+        if (r->range[i].pc <= last && r->range[i].pc + r->range[i].size > start) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void drop_regions(vaddr start, vaddr last, bool only_stale)
+{
+    for (guint i = regions->len; i-- > 0;) {    /* a dropped one's place is taken by the last */
+        TranslationBlock *tb = regions->pdata[i];
+        if (region_overlaps(tb, start, last) && (!only_stale || tb_is_stale(tb))) {
+            tb_drop(tb);
+            stat_inc(STAT_tb_dropped);
+        }
+    }
+}
+
+void tb_drop_regions_at(uint64_t pc)
+{
+    drop_regions(pc, pc, false);
+}
+
 static void drop_range(vaddr start, vaddr last, bool only_stale)
 {
+    drop_regions(start, last, only_stale);
     uint64_t lo = start >> PAGE_BITS, hi = last >> PAGE_BITS;
     if (hi - lo < g_hash_table_size(page_tbs)) {
         for (uint64_t page = lo; page <= hi; page++) {
@@ -139,7 +190,7 @@ void tb_invalidate_range(vaddr start, vaddr last)
 {
     cold_forget_pages();
     pthread_mutex_lock(&tb_lock);
-    if (g_hash_table_size(page_tbs)) {
+    if (g_hash_table_size(page_tbs) || regions->len) {
         drop_range(start, last, false);
     }
     pthread_mutex_unlock(&tb_lock);

@@ -11,6 +11,23 @@
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
 
+static void patch(const TBJump *j, const uint8_t *target)
+{
+    uint8_t *field = tb_ref_at(j, j->patch);
+    backend_patch_jump(field, target);
+    if (j->count != TB_NOT_COUNTED && !backend_jump_counts(field)) {
+        backend_count_jump(field, false);
+    }
+}
+
+void tb_jump_count(TBJump *j, unsigned n)
+{
+    if (j->count != TB_NOT_COUNTED) {
+        j->count = n ? (int32_t)n - 1 : INT32_MAX;
+        backend_count_jump(tb_ref_at(j, j->patch), n != 0);
+    }
+}
+
 static void tb_jump_unchain(TBJump *j)
 {
     if (!j->to) {
@@ -18,7 +35,7 @@ static void tb_jump_unchain(TBJump *j)
     }
     TranslationBlock *to = tb_ref_at(j, j->to);
     TBJump *next = tb_ref_at(j, j->next), *prev = tb_ref_at(j, j->prev);
-    backend_patch_jump(tb_ref_at(j, j->patch), tb_ref_at(j, j->stub));
+    patch(j, tb_ref_at(j, j->stub));
     if (prev) {
         prev->next = tb_ref_to(prev, next);
     } else {
@@ -30,21 +47,26 @@ static void tb_jump_unchain(TBJump *j)
     j->to = 0;
 }
 
+static void chain(TBJump *j, TranslationBlock *to)
+{
+    TBJump *next = tb_ref_at(to, to->incoming);
+    j->to = tb_ref_to(j, to);
+    j->next = tb_ref_to(j, next);
+    j->prev = 0;
+    if (next) {
+        next->prev = tb_ref_to(next, j);
+    }
+    to->incoming = tb_ref_to(to, j);
+    patch(j, tb_code(to));
+    stat_inc(STAT_tb_linked);
+}
+
 void tb_link_locked(TranslationBlock *from, unsigned n, TranslationBlock *to)
 {
     TBJump *j = &from->jump[n];
     if (n < from->nslots && !j->to && !atomic_load(&from->invalid) && !atomic_load(&to->invalid) &&
         from->flags == to->flags && !backend_config.no_chain) {
-        TBJump *next = tb_ref_at(to, to->incoming);
-        j->to = tb_ref_to(j, to);
-        j->next = tb_ref_to(j, next);
-        j->prev = 0;
-        if (next) {
-            next->prev = tb_ref_to(next, j);
-        }
-        to->incoming = tb_ref_to(to, j);
-        backend_patch_jump(tb_ref_at(j, j->patch), tb_code(to));
-        stat_inc(STAT_tb_linked);
+        chain(j, to);
     }
 }
 
@@ -53,6 +75,15 @@ void tb_link(TranslationBlock *from, unsigned n, TranslationBlock *to)
     pthread_mutex_lock(&tb_lock);
     tb_link_locked(from, n, to);
     pthread_mutex_unlock(&tb_lock);
+}
+
+void tb_relink(TranslationBlock *from, TranslationBlock *to)
+{
+    while (from->incoming) {
+        TBJump *j = tb_ref_at(from, from->incoming);
+        tb_jump_unchain(j);
+        chain(j, to);
+    }
 }
 
 void tb_unlink(TranslationBlock *tb)

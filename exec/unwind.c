@@ -118,7 +118,8 @@ bool cpu_handle_host_fault(CPUState *cpu, int sig, int code, uint64_t addr, void
         if (!tb) {
             return false;
         }
-        backend_sync_from_ucontext(&backend_config, &cpu->env, uc);
+        backend_sync_from_ucontext(&backend_config, &cpu->env, uc,
+                                   tb->region ? &tb_region(tb)->pins : NULL);
         cpu->ras_sp = (uint64_t)uc->uc_mcontext.gregs[REG_RSP];
         cpu->env.pc = tb_guest_pc(tb, host);
     }

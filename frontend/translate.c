@@ -235,6 +235,28 @@ static void riscv_tb_stop(DisasContextBase *base)
     }
 }
 
+InsnFlow riscv_insn_flow(uint32_t word, RvExtSet exts, uint64_t pc)
+{
+    DecodedInsn d;
+    InsnFlow f = { .kind = FLOW_NEXT, .len = (word & 3) == 3 ? 4 : 2 };
+    rv_decode(word, exts, &d);
+    f.target = pc + (uint64_t)d.imm;
+    switch (d.id) {
+    case RV_beq: case RV_bne: case RV_blt: case RV_bge: case RV_bltu: case RV_bgeu:
+        f.kind = FLOW_BRANCH;
+        break;
+    case RV_jal:
+        f.kind = d.rd ? FLOW_END : FLOW_JUMP;
+        break;
+    case RV_jalr: case RV_ebreak: case RV_fence_i: case RV_ILLEGAL:
+        f.kind = FLOW_END;
+        break;
+    default:
+        break;
+    }
+    return f;
+}
+
 static void riscv_disas_log(const DisasContextBase *base, FILE *f)
 {
     const DisasContext *dc = (const DisasContext *)base;

@@ -38,6 +38,20 @@ extern const TranslatorOps riscv_translator_ops;
 /* Make the globals in ir (env offsets of CPURISCVState). */
 void riscv_translate_init(IrContext *ir, RiscvGlobals *g);
 
+/* Where control goes from an insn, for who follows code without translating it. */
+typedef enum InsnFlowKind {
+    FLOW_NEXT,                  /* to the next one (or out of the TB) */
+    FLOW_BRANCH,                /* to the next one or to the target */
+    FLOW_JUMP,                  /* to the target */
+    FLOW_END,                   /* anywhere */
+} InsnFlowKind;
+typedef struct InsnFlow {
+    InsnFlowKind kind;
+    unsigned len;
+    uint64_t target;
+} InsnFlow;
+InsnFlow riscv_insn_flow(uint32_t word, RvExtSet exts, uint64_t pc);
+
 /* The helper table of helper.def, for ir_set_helpers() and the backend. */
 extern const IrHelper riscv_helpers[];
 extern const unsigned riscv_helper_count;

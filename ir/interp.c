@@ -246,6 +246,7 @@ IrExit ir_interp(const IrContext *ir, IrInterpState *st)
             out = fit(t, out);
             break;
         case IR_fence:
+        case IR_poll:
             __atomic_thread_fence(__ATOMIC_SEQ_CST);
             break;
         case IR_set_round:

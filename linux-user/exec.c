@@ -247,8 +247,8 @@ static void add_started_options(Scratch *s)
     if (user_options.one_insn_per_tb) {
         add_option(s, "-one-insn-per-tb", NULL);
     }
-    if (!user_options.optimize) {
-        add_option(s, "-tier", exec_options.interp ? "interp" : "quick");
+    if (user_options.tier) {
+        add_option(s, "-tier", user_options.tier);
     }
 }
 

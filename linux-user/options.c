@@ -18,9 +18,9 @@
 #include "linux-user/loader.h"
 #include "linux-user/task.h"
 
-enum { DEFAULT_CODE_BUFFER = 256 << 20, DEFAULT_COLD = 6 };
+enum { DEFAULT_CODE_BUFFER = 256 << 20, DEFAULT_COLD = 6, DEFAULT_HOT = 2000 };
 
-UserOptions user_options = { .ld_prefix = "", .root = "", .cpu_model = "max", .optimize = true };
+UserOptions user_options = { .ld_prefix = "", .root = "", .cpu_model = "max" };
 
 typedef struct Parse {
     CommandLine *cl;
@@ -341,13 +341,21 @@ static bool set_one_insn(Parse *p, const char *arg)
 
 static bool set_tier(Parse *p, const char *arg)
 {
-    bool interp = strcmp(arg, "interp") == 0, opt = strcmp(arg, "opt") == 0;
-    if (!interp && !opt && strcmp(arg, "quick") != 0) {
-        return fail(p, "'%s' is none of interp, quick, opt", arg);
+    enum { TIER_INTERP, TIER_PLAIN, TIER_QUICK, TIER_AUTO, TIER_OPT };
+    static const char *const tiers[] = {
+        [TIER_INTERP] = "interp", [TIER_PLAIN] = "plain", [TIER_QUICK] = "quick",
+        [TIER_AUTO] = "auto", [TIER_OPT] = "opt",
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(tiers); i++) {
+        if (strcmp(arg, tiers[i]) == 0) {
+            user_options.tier = tiers[i];
+            exec_options.interp = i == TIER_INTERP;
+            exec_options.optimize = i >= TIER_QUICK;
+            exec_options.hot = i == TIER_OPT ? 1 : i == TIER_AUTO ? DEFAULT_HOT : 0;
+            return true;
+        }
     }
-    exec_options.interp = interp;
-    user_options.optimize = exec_options.optimize = opt;
-    return true;
+    return fail(p, "'%s' is none of interp, plain, quick, auto, opt", arg);
 }
 
 static bool set_smc(Parse *p, const char *arg)
@@ -593,6 +601,7 @@ bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt,
                          .binfmt_dir = BINFMT_DIR };
     exec_options.host_features = backend_host_features();
     exec_options.optimize = true;
+    exec_options.hot = DEFAULT_HOT;
     exec_options.cold = DEFAULT_COLD;
     exec_options.code_buffer_size = DEFAULT_CODE_BUFFER;
     if (!binfmt->secure && (!parse_env(&p, envp, "QEMU_") || !parse_env(&p, envp, "RIVET_"))) {

@@ -71,7 +71,7 @@ typedef struct UserOptions {
     bool strace;
     enum { SMC_AUTO, SMC_FENCE, SMC_STRICT } smc;   /* see mmap.c, watch() */
     bool one_insn_per_tb;
-    bool optimize;
+    const char *tier;           /* -tier, or NULL */
     char **inherited;               /* options that rivet run for a child gets, NULL-terminated; NULL:
                                      * made from the above */
 } UserOptions;

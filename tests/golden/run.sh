@@ -15,7 +15,7 @@ trap 'rm -rf "$dir"' EXIT
 count() {
     set -- "$1" "$2" $($nm "$program" | awk '$3 == "b_copy" { a = $1 } $3 == "b_end" { b = $1 } END { print a, b }')
     $nm -n "$program" | sed -n 's/^0*\([0-9a-f]*\) . b_\(.*\)/\1 \2/p' >"$dir/names"
-    RIVET_HOST_FEATURES=$2 "$rivet" -d in_asm,op,op_opt,out_asm -dfilter "0x$3..0x$4" -D "$dir/log" "$program" ||
+    RIVET_HOST_FEATURES=$2 "$rivet" -tier quick -d in_asm,op,op_opt,out_asm -dfilter "0x$3..0x$4" -D "$dir/log" "$program" ||
         exit 1
     awk -v mode="$1" '
     function hex(s,    i, v) {

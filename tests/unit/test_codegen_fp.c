@@ -660,7 +660,7 @@ static sigjmp_buf fault_jmp;
 
 static void on_fault(int sig, siginfo_t *info, void *ucontext)
 {
-    backend_sync_from_ucontext(&cfg, &env, ucontext);
+    backend_sync_from_ucontext(&cfg, &env, ucontext, NULL);
     siglongjmp(fault_jmp, 1);
 }
 

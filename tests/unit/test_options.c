@@ -118,7 +118,7 @@ START_TEST(values)
 {
     CommandLine cl;
     ck_assert(parse("rivet -L /r -s 2M -r 6.1 -B 0x10000000 -tb-size 64k -seed 7 -d in_asm,nochain "
-                    "-tier quick -strace ./x", "", &plain, &cl, NULL));
+                    "-tier plain -strace ./x", "", &plain, &cl, NULL));
     ck_assert_str_eq(user_options.ld_prefix, "/r");
     ck_assert_uint_eq(user_options.stack_size, 2 << 20);
     ck_assert_str_eq(user_options.uname_release, "6.1");

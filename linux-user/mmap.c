@@ -153,11 +153,12 @@ static void follow_growth(void)
     }
 }
 
-/* Begin an operation; it ends by unlocking mmap_lock. */
-static void mmap_begin(void)
+/* Begin an operation on [addr, addr + len); it ends by unlocking mmap_lock. What a mapping grew by is a
+ * hole to us until we ask. */
+static void mmap_begin(abi_ulong addr, abi_ulong len)
 {
     pthread_mutex_lock(&mmap_lock);
-    if (G_UNLIKELY(has_growing)) {
+    if (has_growing && addr && len && guest_map_run_end(addr, addr + len) < addr + len) {
         follow_growth();
     }
 }
@@ -366,7 +367,7 @@ static abi_long mmap_locked(abi_ulong addr, abi_ulong len, int prot, int flags, 
 
 abi_long guest_mmap(abi_ulong addr, abi_ulong len, int prot, int flags, int fd, abi_ulong off)
 {
-    mmap_begin();
+    mmap_begin(addr, len);
     abi_long r = mmap_locked(addr, len, prot, flags, fd, off);
     pthread_mutex_unlock(&mmap_lock);
     if (log_enabled(LOG_PAGE)) {
@@ -403,7 +404,7 @@ static abi_long munmap_locked(abi_ulong addr, abi_ulong len)
 
 abi_long guest_munmap(abi_ulong addr, abi_ulong len)
 {
-    mmap_begin();
+    mmap_begin(addr, len);
     abi_long r = munmap_locked(addr, len);
     pthread_mutex_unlock(&mmap_lock);
     if (log_enabled(LOG_PAGE)) {
@@ -466,7 +467,7 @@ static abi_long mprotect_locked(abi_ulong addr, abi_ulong len, int prot)
 
 abi_long guest_mprotect(abi_ulong addr, abi_ulong len, int prot)
 {
-    mmap_begin();
+    mmap_begin(addr, len);
     abi_long r = mprotect_locked(addr, len, prot);
     pthread_mutex_unlock(&mmap_lock);
     if (log_enabled(LOG_PAGE)) {
@@ -565,7 +566,7 @@ static abi_long mremap_locked(abi_ulong old, abi_ulong old_len, abi_ulong new_le
 abi_long guest_mremap(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int flags,
                       abi_ulong new_addr)
 {
-    mmap_begin();
+    mmap_begin(old, MAX(old_len, 1));
     abi_long r = mremap_locked(old, old_len, new_len, flags, new_addr);
     pthread_mutex_unlock(&mmap_lock);
     if (log_enabled(LOG_PAGE)) {
@@ -586,7 +587,7 @@ static bool advice_changes_bytes(int advice)
 
 abi_long guest_madvise(abi_ulong addr, abi_ulong len, int advice)
 {
-    mmap_begin();
+    mmap_begin(addr, len);
     abi_ulong size = page_up(len);
     abi_ulong end = addr + size;
     abi_long r;
@@ -647,7 +648,7 @@ static void brk_locked(abi_ulong brk)
 
 abi_long guest_brk(abi_ulong brk)
 {
-    mmap_begin();
+    mmap_begin(0, 0);
     brk_locked(brk);
     abi_long r = (abi_long)process.brk;
     pthread_mutex_unlock(&mmap_lock);
@@ -657,7 +658,7 @@ abi_long guest_brk(abi_ulong brk)
 abi_long guest_shmat(int id, abi_ulong addr, int flags)
 {
     struct shmid_ds ds;
-    mmap_begin();
+    mmap_begin(addr, 1);
     /* The size is needed for the map; who may attach but not look (write only) gets one page. */
     abi_ulong size = shmctl(id, IPC_STAT, &ds) == 0 ? page_up(ds.shm_segsz) : 4096;
     bool replace = flags & SHM_REMAP && addr && !(addr & PAGE_MASK_LOW) && in_task(addr, size);
@@ -686,7 +687,7 @@ abi_long guest_shmat(int id, abi_ulong addr, int flags)
 
 abi_long guest_shmdt(abi_ulong addr)
 {
-    mmap_begin();
+    mmap_begin(0, 0);
     const MapRange *m = guest_map_find(addr);
     uint64_t tag = m ? m->tag : 0;
     abi_ulong end = addr + (tag << 32 >> 20);
@@ -716,21 +717,40 @@ void guest_map_add(abi_ulong start, abi_ulong end, int prot, const char *name)
     pthread_mutex_unlock(&mmap_lock);
 }
 
+void guest_map_add_growing(abi_ulong start, abi_ulong end, int prot, const char *name)
+{
+    pthread_mutex_lock(&mmap_lock);
+    has_growing = true;
+    map_set(start, end, prot, TAG_GROWS, name);
+    pthread_mutex_unlock(&mmap_lock);
+}
+
 void guest_map_name(abi_ulong start, abi_ulong end, const char *name)
 {
-    mmap_begin();
+    mmap_begin(start, end - start);
     pthread_mutex_lock(&map_lock);
     guest_map_rename(start, end, name);
     pthread_mutex_unlock(&map_lock);
     pthread_mutex_unlock(&mmap_lock);
 }
 
-int guest_page_prot(abi_ulong addr)
+static int page_prot(abi_ulong addr)
 {
     pthread_mutex_lock(&map_lock);
     const MapRange *r = guest_map_find(addr);
     int prot = r ? r->prot : -1;
     pthread_mutex_unlock(&map_lock);
+    return prot;
+}
+
+int guest_page_prot(abi_ulong addr)
+{
+    int prot = page_prot(addr);
+    if (prot < 0 && has_growing) {
+        mmap_begin(addr, 1);
+        prot = page_prot(addr);
+        pthread_mutex_unlock(&mmap_lock);
+    }
     return prot;
 }
 
@@ -745,7 +765,7 @@ bool guest_range_used(abi_ulong addr, abi_ulong len)
 
 void guest_map_walk(GuestMapFn *fn, void *opaque)
 {
-    mmap_begin();
+    mmap_begin(1, ~(abi_ulong)0 >> 1);
     const MapRange *r;
     for (abi_ulong a = 0; (r = guest_map_next(a)) != NULL; a = r->end) {
         fn(opaque, r->start, r->end, r->prot, r->name);

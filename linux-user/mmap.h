@@ -34,6 +34,8 @@ void guest_set_limits(abi_ulong as, abi_ulong data);
 
 /* Record what the loader mapped itself (stack, vDSO) without a host call. */
 void guest_map_add(abi_ulong start, abi_ulong end, int prot, const char *name);
+/* The same for what the host's kernel makes longer, downwards, when the guest touches what is below. */
+void guest_map_add_growing(abi_ulong start, abi_ulong end, int prot, const char *name);
 
 /* The guest's protection of the page at addr: PROT_* bits, or -1 when it is not mapped. */
 int guest_page_prot(abi_ulong addr);

@@ -9,9 +9,12 @@
  *                 16 random bytes (AT_RANDOM)
  *                 auxv | envp | argv | argc                       <- sp, 16-aligned
  *                 ...
- *   stack_limit   guard, which is nobody's
+ *   stack_limit   as low as it may come
  *
- * The whole size is mapped at once, without memory behind it until it is touched.
+ * The stack lies below our own, where the host's kernel leaves room for one that grows, and grows as that
+ * kernel lets it: by the RLIMIT_STACK of the moment. A size of the user's own choice, an executable stack
+ * (whose growth would have to be known for its code), and one for which there is no such room are mapped
+ * in full, with a guard below.
  */
 #include "linux-user/loader.h"
 
@@ -38,6 +41,8 @@ enum {
 
 #define GUARD_SIZE ((abi_ulong)1 << 20)
 #define MIN_STACK ((abi_ulong)128 << 10)
+#define FIRST_STACK MIN_STACK                       /* what is mapped of a growing one */
+#define OWN_STACK ((abi_ulong)16 << 20)             /* room for ours */
 #define DEFAULT_STACK ((abi_ulong)8 << 20)
 #define UNLIMITED_STACK ((abi_ulong)1 << 30)        /* what "unlimited" gets, if there is room */
 
@@ -54,9 +59,37 @@ static abi_ulong stack_size(void)
     return MAX((size + 4095) & ~(abi_ulong)4095, MIN_STACK);
 }
 
-/* Map the stack with its guard; a size that there is no room for is tried smaller. */
+/* A stack that grows, if there is room for one of the given size below ours. */
+static bool map_growing_stack(abi_ulong size)
+{
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    abi_ulong ours = (abi_ulong)(uintptr_t)__builtin_frame_address(0) & ~(abi_ulong)4095;
+    abi_ulong bottom = ours - OWN_STACK, limit = bottom - size;
+    char *room = (char *)(uintptr_t)(limit - GUARD_SIZE), *start = (char *)(uintptr_t)(bottom - FIRST_STACK);
+    if (user_options.stack_size || process.exec_stack || size >= ours - OWN_STACK - GUARD_SIZE) {
+        return false;
+    }
+    char *p = mmap(room, size + GUARD_SIZE, PROT_NONE, flags, -1, 0);
+    if (p != MAP_FAILED) {
+        munmap(p, size + GUARD_SIZE);
+    }
+    if (p != room || mmap(start, FIRST_STACK, PROT_READ | PROT_WRITE, flags | MAP_GROWSDOWN, -1, 0) !=
+                         (void *)start) {
+        return false;
+    }
+    madvise(start, FIRST_STACK, MADV_NOHUGEPAGE);
+    process.stack_bottom = bottom - guest_base;
+    process.stack_limit = limit - guest_base;
+    guest_map_add_growing(h2g(start), process.stack_bottom, PROT_READ | PROT_WRITE, "[stack]");
+    return true;
+}
+
+/* Map the stack; a size that there is no room for is tried smaller. */
 static bool map_stack(GError **err)
 {
+    if (map_growing_stack(stack_size())) {
+        return true;
+    }
     for (abi_ulong size = stack_size();; size = MAX(size / 2 & ~(abi_ulong)4095, MIN_STACK)) {
         char *p = mmap(NULL, size + GUARD_SIZE, PROT_NONE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);

@@ -28,6 +28,7 @@
 #include <glib.h>
 
 #include "exec/log.h"
+#include "linux-user/coredump.h"
 #include "linux-user/syscall.h"
 
 #ifndef SA_RESTORER
@@ -268,6 +269,10 @@ static void host_action_set(int sig, const GuestSigaction *sa)
         h.flags |=
             SA_SIGINFO | SA_ONSTACK | (sa->flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
         h.mask = ~FAULT_SIGNALS;
+    } else if (sa->handler == GUEST_SIG_DFL && (sig_bit(sig) & DUMP_SIGNALS)) {
+        h.handler = (uintptr_t)host_handler;
+        h.flags |= SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+        h.mask = ~FAULT_SIGNALS;
     } else {
         h.handler = sa->handler;
         h.flags |= sa->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
@@ -347,12 +352,17 @@ static const char *signal_name(int sig)
     return name ? name : "RT";
 }
 
-_Noreturn void signal_die(CPUState *cpu, int sig)
+/* The end by sig; info: why, or NULL. */
+static _Noreturn void die(CPUState *cpu, int sig, const siginfo_t *info)
 {
     if (log_enabled(LOG_STRACE) || user_options.strace) {
         FILE *f = log_begin();
         fprintf(f, "+++ %d killed by SIG%s +++\n", (int)getpid(), signal_name(sig));
         log_end(f);
+    }
+    host_mask_block();
+    if (sig_bit(sig) & DUMP_SIGNALS) {
+        coredump(cpu, sig, info);
     }
     signal_block_host();
     ((Task *)cpu->opaque)->trace.pass = sig;
@@ -365,9 +375,17 @@ _Noreturn void signal_die(CPUState *cpu, int sig)
     __builtin_unreachable();
 }
 
-static void default_action(CPUState *cpu, int sig)
+_Noreturn void signal_die(CPUState *cpu, int sig)
+{
+    die(cpu, sig, NULL);
+}
+
+static void default_action(CPUState *cpu, int sig, const siginfo_t *info)
 {
     Task *task = cpu->opaque;
+    if ((sig_bit(sig) & DUMP_SIGNALS) && !is_fault(sig, info) && getpid() == 1) {
+        return;                     /* the first process of a namespace is spared */
+    }
     switch (sig) {
     case SIGCHLD:
     case SIGCONT:
@@ -383,7 +401,7 @@ static void default_action(CPUState *cpu, int sig)
         host_syscall(SYS_tgkill, host_syscall(SYS_getpid), host_syscall(SYS_gettid), sig);
         break;
     default:
-        signal_die(cpu, sig);
+        die(cpu, sig, info);
     }
 }
 
@@ -444,13 +462,13 @@ void signal_deliver(CPUState *cpu, int sig, const siginfo_t *info)
         return;
     }
     if (sa.handler == GUEST_SIG_DFL) {
-        default_action(cpu, sig);
+        default_action(cpu, sig, info);
         return;
     }
     decide_restart(cpu, task);
     if (!sigframe_setup(cpu, sig, info, &sa)) {
         if (sig == SIGSEGV) {
-            signal_die(cpu, SIGSEGV);
+            die(cpu, SIGSEGV, info);
         }
         signal_force(cpu, SIGSEGV, SI_KERNEL, 0);
     }
@@ -578,9 +596,9 @@ bool signal_queue_self(Task *task, int sig, const siginfo_t *info)
 
 void signal_init(void)
 {
-    static const int faults[] = { SIGSEGV, SIGBUS, SIGILL };
-    for (unsigned i = 0; i < G_N_ELEMENTS(faults); i++) {
-        host_action_set(faults[i], action_of(&process_sighand, faults[i]));
+    for (uint64_t set = FAULT_SIGNALS | DUMP_SIGNALS; set; set &= set - 1) {
+        int sig = __builtin_ctzll(set) + 1;
+        host_action_set(sig, action_of(&process_sighand, sig));
     }
 }
 

@@ -8,7 +8,8 @@
  * The host's action for a signal is the guest's (SIG_DFL and SIG_IGN as they are, SA_RESTART and
  * SA_NOCLD* with our handler), and so is the host's mask: the host kernel itself decides which
  * thread gets a signal, whether a system call restarts, and which signals stop or end the process.
- * Only SIGSEGV, SIGBUS, SIGILL always come to us and are never blocked on the host.
+ * Only SIGSEGV, SIGBUS, SIGILL always come to us and are never blocked on the host; those that dump
+ * core by default do unless they are ignored.
  */
 #ifndef LINUX_USER_SIGNAL_H
 #define LINUX_USER_SIGNAL_H

@@ -15,6 +15,11 @@ static inline uint64_t sig_bit(int sig)
 
 /* Signals that always have our handler and are never blocked on the host. */
 #define FAULT_SIGNALS (sig_bit(SIGSEGV) | sig_bit(SIGBUS) | sig_bit(SIGILL))
+/* Signals whose default action is a core file, which is ours to write: they have our handler unless
+ * the guest ignores them. */
+#define DUMP_SIGNALS                                                                               \
+    (FAULT_SIGNALS | sig_bit(SIGQUIT) | sig_bit(SIGTRAP) | sig_bit(SIGABRT) | sig_bit(SIGFPE) |    \
+     sig_bit(SIGXCPU) | sig_bit(SIGXFSZ) | sig_bit(SIGSYS))
 #define UNBLOCKABLE (sig_bit(SIGKILL) | sig_bit(SIGSTOP))
 
 /* struct sigaction of riscv64 (asm-generic/signal.h: no restorer). The flags' values are x86's. */

@@ -4,7 +4,7 @@
  *
  * One page, a constant of this program: header, dynamic symbols with version LINUX_4.15, and
  * functions that make their system call. Linked at 0, so that offsets are addresses. The hash table
- * has one bucket, a list of all symbols. Unwinders know a signal frame by the two insns of
+ * has one bucket, a list of all symbols. Debuggers want section headers as well. Unwinders know a signal frame by the two insns of
  * rt_sigreturn.
  */
 #include "linux-user/loader.h"
@@ -38,9 +38,24 @@ enum {
 #undef FN
     VDSO_COUNT,
     NSYMS = 1 + VDSO_COUNT + 1,     /* null, functions, the version's own */
-    NDYN = 8,
+    NDYN = 10,
     HASH_LINUX_4_15 = 0xae77f75,    /* ELF hash of "LINUX_4.15" */
     HASH_SONAME = 0xdeebfa1,        /* of "linux-vdso.so.1" */
+};
+
+/* SECTION(name, type, flags, field of the image, link, info, size of entries) */
+#define VDSO_SECTIONS(SECTION)                                                            \
+    SECTION(dynsym, SHT_DYNSYM, SHF_ALLOC, sym, SECTION_dynstr, 1, sizeof(Elf64_Sym))     \
+    SECTION(dynstr, SHT_STRTAB, SHF_ALLOC, str, 0, 0, 0)                                  \
+    SECTION(dynamic, SHT_DYNAMIC, SHF_ALLOC, dyn, SECTION_dynstr, 0, sizeof(Elf64_Dyn))   \
+    SECTION(text, SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, text, 0, 0, 0)
+
+enum {
+    SECTION_null,
+#define SECTION(name, ...) SECTION_##name,
+    VDSO_SECTIONS(SECTION)
+#undef SECTION
+    SECTION_COUNT,
 };
 
 #define VERSION "LINUX_4.15"
@@ -53,6 +68,9 @@ typedef struct Strings {
 #define FN(name, nr) char name[sizeof("__vdso_" #name)];
     VDSO_FUNCTIONS(FN)
 #undef FN
+#define SECTION(name, ...) char section_##name[sizeof("." #name)];
+    VDSO_SECTIONS(SECTION)
+#undef SECTION
 } Strings;
 
 typedef struct Function {
@@ -76,6 +94,7 @@ typedef struct VdsoImage {
     uint16_t versym[NSYMS];
     Strings str;
     _Alignas(16) Function text[VDSO_COUNT];
+    Elf64_Shdr shdr[SECTION_COUNT];
 } VdsoImage;
 
 _Static_assert(sizeof(VdsoImage) <= 4096, "the vDSO is one page");
@@ -95,7 +114,8 @@ static const VdsoImage vdso_image = {
         .e_type = ET_DYN, .e_machine = EM_RISCV, .e_version = EV_CURRENT,
         .e_phoff = AT(phdr), .e_flags = 0x5,             /* RVC, double-float ABI */
         .e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 2,
-        .e_shentsize = sizeof(Elf64_Shdr),
+        .e_shoff = AT(shdr), .e_shentsize = sizeof(Elf64_Shdr), .e_shnum = SECTION_COUNT,
+        .e_shstrndx = SECTION_dynstr,
     },
     .phdr = {
         { .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = sizeof(VdsoImage),
@@ -107,7 +127,7 @@ static const VdsoImage vdso_image = {
     .sym = {
 #define FN(name, nr) [1 + VDSO_##name] = {                                                  \
         .st_name = offsetof(Strings, name), .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), \
-        .st_shndx = 1, .st_value = AT(text[VDSO_##name]), .st_size = sizeof(Function) },
+        .st_shndx = SECTION_text, .st_value = AT(text[VDSO_##name]), .st_size = sizeof(Function) },
         VDSO_FUNCTIONS(FN)
 #undef FN
         [1 + VDSO_COUNT] = { .st_name = offsetof(Strings, version),
@@ -116,7 +136,8 @@ static const VdsoImage vdso_image = {
     },
     .dyn = {
         { DT_SONAME, { offsetof(Strings, soname) } }, { DT_HASH, { AT(hash) } },
-        { DT_STRTAB, { AT(str) } }, { DT_SYMTAB, { AT(sym) } },
+        { DT_STRTAB, { AT(str) } }, { DT_STRSZ, { sizeof(Strings) } },
+        { DT_SYMTAB, { AT(sym) } }, { DT_SYMENT, { sizeof(Elf64_Sym) } },
         { DT_VERSYM, { AT(versym) } }, { DT_VERDEF, { AT(verdef) } }, { DT_VERDEFNUM, { 2 } },
         { DT_NULL, { 0 } },
     },
@@ -143,11 +164,21 @@ static const VdsoImage vdso_image = {
 #define FN(name, nr) .name = "__vdso_" #name,
         VDSO_FUNCTIONS(FN)
 #undef FN
+#define SECTION(name, ...) .section_##name = "." #name,
+        VDSO_SECTIONS(SECTION)
+#undef SECTION
     },
     .text = {
 #define FN(name, nr) { { INSN_LI_A7(nr), INSN_ECALL, INSN_RET, INSN_NOP } },
         VDSO_FUNCTIONS(FN)
 #undef FN
+    },
+    .shdr = {
+#define SECTION(name, type, flags, field, link, info, entry)                                \
+        [SECTION_##name] = { offsetof(Strings, section_##name), type, flags, AT(field), AT(field), \
+                             sizeof(((VdsoImage *)0)->field), link, info, 8, entry },
+        VDSO_SECTIONS(SECTION)
+#undef SECTION
     },
 };
 

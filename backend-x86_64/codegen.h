@@ -215,6 +215,8 @@ bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t c
  * counting after the jump was patched. */
 bool backend_jump_counts(const uint8_t *patch);
 void backend_count_jump(uint8_t *patch, bool on);
+/* Where it is done: another rel32 that does not cross a line. */
+uint8_t *backend_count_field(const uint8_t *patch);
 
 /* The pins that pay in a TB with these uses, when a swap costs as much as `cost` uses. */
 void backend_choose_pins(const BackendConfig *cfg, const BackendUses *uses, uint32_t cost,

@@ -110,7 +110,7 @@ static void cold_count(BackendContext *be, ColdStub *s)
     emit_leave(be, BACKEND_EXIT_HOT | (uint32_t)slot);
 }
 
-static uint8_t *count_main_field(const uint8_t *field)
+uint8_t *backend_count_field(const uint8_t *field)
 {
     int32_t to_main;
     memcpy(&to_main, field + 4, 4);
@@ -124,12 +124,12 @@ static const uint8_t *jump_target(const uint8_t *field)
 
 bool backend_jump_counts(const uint8_t *field)
 {
-    return jump_target(count_main_field(field)) == field - field[8];
+    return jump_target(backend_count_field(field)) == field - field[8];
 }
 
 void backend_count_jump(uint8_t *field, bool on)
 {
-    backend_patch_jump(count_main_field(field), on ? field - field[8] : jump_target(field));
+    backend_patch_jump(backend_count_field(field), on ? field - field[8] : jump_target(field));
 }
 
 /* The rel32 that e->ptr stands behind is a jump through the slot that goes to pc. */

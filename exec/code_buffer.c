@@ -16,15 +16,19 @@ enum { STEP_MIN = 16 << 10, STEP_MAX = 256 << 10 };
 
 CodeBuffer code_buffer;
 
-void code_buffer_init(size_t size)
+void code_buffer_init(size_t size, size_t image_room)
 {
     size = size < CODE_BUFFER_MIN ? CODE_BUFFER_MIN : size;
     size = (size + 4095) & ~(size_t)4095;
+    if (size < CODE_BUFFER_LITTLE || size + image_room > INT32_MAX) {
+        image_room = 0;         /* everything must reach everything */
+    }
     void *p;
-    while ((p = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC,
+    while ((p = mmap(NULL, size + image_room, PROT_READ | PROT_WRITE | PROT_EXEC,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) == MAP_FAILED &&
            errno == ENOMEM && size > CODE_BUFFER_LITTLE) {
         size = size / 2 & ~(size_t)4095;        /* ulimit -v */
+        image_room = 0;
     }
     if (p == MAP_FAILED) {
         perror("rivet: cannot map the code buffer (smaller with -tb-size)");
@@ -32,6 +36,7 @@ void code_buffer_init(size_t size)
     }
     code_buffer.base = p;
     code_buffer.end = code_buffer.base + size;
+    code_buffer.room_end = code_buffer.end + image_room;
     code_buffer.first = code_buffer.code = code_buffer.base;
     code_buffer.meta = code_buffer.end;
     code_buffer.code_ready = code_buffer.base;

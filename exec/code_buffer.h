@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 typedef struct CodeBuffer {
-    uint8_t *base, *end;        /* the mapping */
+    uint8_t *base, *end;        /* room for TBs */
+    uint8_t *room_end;          /* ... and behind it, for images (image.h) */
     uint8_t *first;             /* after the common stubs */
     uint8_t *code;              /* next free byte of code */
     uint8_t *meta;              /* lowest byte of metadata in use */
@@ -27,9 +28,9 @@ extern CodeBuffer code_buffer;
 /* Any TB fits an empty buffer of this size (tests/unit/test_tb_gen.c). */
 enum { CODE_BUFFER_MIN = 64 << 10 };
 
-/* Reserve size bytes, or CODE_BUFFER_MIN if that is more; less where the address space is limited.
- * Exits with a message when the host refuses. */
-void code_buffer_init(size_t size);
+/* Reserve size bytes, or CODE_BUFFER_MIN if that is more, and image_room for images; less, and no
+ * such room, where the address space is limited. Exits with a message when the host refuses. */
+void code_buffer_init(size_t size, size_t image_room);
 /* size bytes of metadata, 8-aligned, contents undefined, or NULL when full. */
 void *code_buffer_alloc_meta(size_t size);
 /* size bytes more of code are about to be written: have memory there. */
@@ -49,7 +50,7 @@ static inline void *code_buffer_at(uint32_t ref)
 
 static inline bool code_buffer_contains(const void *p)
 {
-    return (const uint8_t *)p >= code_buffer.base && (const uint8_t *)p < code_buffer.end;
+    return (const uint8_t *)p >= code_buffer.base && (const uint8_t *)p < code_buffer.room_end;
 }
 
 #endif

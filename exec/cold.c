@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "exec/image.h"
 #include "exec/log.h"
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
@@ -91,6 +92,9 @@ ColdResult cold_run(CPUState *cpu, uint32_t cflags)
     }
     for (;;) {
         uint64_t page = env->pc & ~(uint64_t)(PAGE_BYTES - 1);
+        if (cpu->cold_page[page / PAGE_BYTES % COLD_PAGES] != page && image_attach(env->pc)) {
+            return COLD_AGAIN;
+        }
         if (!enter_page(cpu, page, env->pc)) {
             return COLD_TRANSLATE;              /* which raises the fault */
         }

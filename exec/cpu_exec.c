@@ -22,6 +22,7 @@
 
 #include "exec/code_buffer.h"
 #include "exec/cold.h"
+#include "exec/image.h"
 #include "exec/log.h"
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
@@ -375,7 +376,7 @@ void cpu_loop_exit(CPUState *cpu)
     siglongjmp(cpu->jmp_env, 1);
 }
 
-static uint32_t exec_cflags(void)
+uint32_t exec_cflags(void)
 {
     return (exec_options.one_insn_per_tb ? 1 : 0) |
            (backend_config.no_chain ? CF_NO_CHAIN : 0) | (exec_options.optimize ? CF_OPT : 0);
@@ -508,6 +509,9 @@ static CPUException run(CPUState *cpu)
             code = (const void *)jc->code;
         } else {
             TranslationBlock *tb = tb_lookup(env->pc, cpu_tb_flags(env), cflags);
+            if (!tb && image_attach(env->pc)) {
+                tb = tb_lookup(env->pc, cpu_tb_flags(env), cflags);
+            }
             if (!tb) {
                 uint64_t start = env->pc;
                 ColdResult cold = cold_run(cpu, cflags);
@@ -667,10 +671,11 @@ void exec_init(void)
     backend_config.helper.fminmax_slow = HELPER_fminmax_slow;
     backend_config.helper.fclass_slow = HELPER_fclass_slow;
     backend_config.helper.fcvt_fi_slow = HELPER_fcvt_fi_slow;
-    code_buffer_init(size);
+    code_buffer_init(size, exec_options.image_dir ? IMAGE_ROOM : 0);
     size_t stubs = backend_gen_stubs(&backend_config, code_buffer.code, 4096);
     code_buffer.code = code_buffer.first = code_buffer.base + ((stubs + 63) & ~(size_t)63);
     tb_cache_init();
+    image_init();
     cold_init();
     tb_gen_init();
 }

@@ -92,6 +92,8 @@ typedef struct ExecOptions {
     uint64_t guest_base;
     size_t code_buffer_size;    /* default 256 MiB of address space */
     uint32_t host_features;
+    const char *image_dir;      /* where translated code is kept (image.h); NULL: nowhere */
+    uint64_t image_limit;       /* ... and how many bytes of it, not exact */
     bool random_regalloc;
     bool perf_map;
     uint64_t seed;

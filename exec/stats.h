@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 
 typedef enum StatId {
 #define STAT(id, help) STAT_##id,
@@ -29,6 +30,14 @@ static inline void stat_add(StatId id, uint64_t n)
 static inline void stat_inc(StatId id)
 {
     stat_add(id, 1);
+}
+
+/* For lengths of time. */
+static inline uint64_t stats_now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 void stats_dump(FILE *f);

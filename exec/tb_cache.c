@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "exec/code_buffer.h"
+#include "exec/image.h"
 
 pthread_mutex_t tb_lock = PTHREAD_MUTEX_INITIALIZER;
 _Atomic unsigned tb_drops;
@@ -72,7 +73,7 @@ TranslationBlock *tb_lookup(uint64_t pc, uint32_t flags, uint32_t cflags)
                   atomic_load_explicit(&tb->invalid, memory_order_relaxed))) {
         tb = tb_at(atomic_load_explicit(&tb->hash_next, memory_order_acquire));
     }
-    return tb;
+    return tb ? tb : image_lookup(pc, flags, cflags);
 }
 
 static void hash_insert(TbHash *h, TranslationBlock *tb)
@@ -119,7 +120,10 @@ TranslationBlock *tb_find_by_host(const void *p)
     const uint8_t *host = p;
     TranslationBlock *found = NULL;
     pthread_mutex_lock(&tb_lock);
-    size_t lo = 0, hi = tb_count;
+    if (image_contains(p)) {
+        found = image_find_by_host(p);
+    }
+    size_t lo = 0, hi = found ? 0 : tb_count;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
         TranslationBlock *tb = tb_at(tb_order[mid]);
@@ -136,13 +140,9 @@ TranslationBlock *tb_find_by_host(const void *p)
     return found;
 }
 
-void tb_drop(TranslationBlock *tb)
+/* tb, which is in no image, goes out of the hash and the page lists. */
+static void forget(TranslationBlock *tb)
 {
-    if (atomic_load_explicit(&tb->invalid, memory_order_relaxed)) {
-        return;
-    }
-    atomic_store(&tb->invalid, true);
-    atomic_fetch_add_explicit(&tb_drops, 1, memory_order_relaxed);
     TbHash *h = atomic_load_explicit(&tb_hash, memory_order_relaxed);
     _Atomic CodeRef *link = tb_bucket(h, tb->pc, tb->flags);
     for (TranslationBlock *t; (t = tb_at(atomic_load_explicit(link, memory_order_relaxed))) != NULL;
@@ -157,6 +157,18 @@ void tb_drop(TranslationBlock *tb)
     tb_pages_remove(tb);
     if (tb->region) {
         tb_region_dropped(tb);
+    }
+}
+
+void tb_drop(TranslationBlock *tb)
+{
+    if (atomic_load_explicit(&tb->invalid, memory_order_relaxed)) {
+        return;
+    }
+    atomic_store(&tb->invalid, true);
+    atomic_fetch_add_explicit(&tb_drops, 1, memory_order_relaxed);
+    if (!image_contains(tb)) {
+        forget(tb);
     }
     tb_unlink(tb);
     cpu_jump_cache_drop(tb);
@@ -174,6 +186,12 @@ void tb_cache_reset(void)
     tb_count = 0;
     atomic_fetch_add_explicit(&tb_drops, 1, memory_order_relaxed);
     tb_pages_reset();
+    image_reset();
+}
+
+size_t tb_new_count(void)
+{
+    return tb_count;
 }
 
 void tb_foreach(void (*fn)(TranslationBlock *tb, void *opaque), void *opaque)

@@ -27,8 +27,11 @@ TranslationBlock *tb_find_by_host(const void *p);
 void tb_drop(TranslationBlock *tb);
 /* Forget everything. Every CPU is outside (cpu_exclusive_begin). tb_lock held. */
 void tb_cache_reset(void);
-/* Call fn for each TB not dropped. tb_lock held. */
+/* Call fn for each TB not dropped; those of images not included. tb_lock held. */
 void tb_foreach(void (*fn)(TranslationBlock *tb, void *opaque), void *opaque);
+
+/* How many those are, dropped ones included. */
+size_t tb_new_count(void);
 
 /* tb_link.c: chain slot n of from to `to`; a no-op if already chained or if either is dropped. Takes
  * tb_lock. */
@@ -52,6 +55,7 @@ extern BackendConfig backend_config;
 /* tb_invalidate.c: exec_memory_shared() was not called yet. tb_lock. */
 extern bool memory_is_ours;
 /* tb_invalidate.c: page -> TBs. tb_lock held. */
+bool tb_is_stale(TranslationBlock *tb);
 void tb_pages_init(void);
 void tb_pages_add(TranslationBlock *tb);
 void tb_pages_remove(TranslationBlock *tb);
@@ -70,6 +74,7 @@ void tb_region_dropped(TranslationBlock *tb);           /* tb, a region, is bein
 
 /* cpu_exec.c */
 void cpu_request_leave_all(void);                       /* each CPU comes to the loop at a poll */
+uint32_t exec_cflags(void);                             /* of all TBs of this process */
 void cpu_jump_cache_drop(const TranslationBlock *tb);   /* in every CPU; tb_lock held */
 void cpu_reset_prediction(CPUState *cpu);               /* jump cache and return stack */
 void cpu_foreach(void (*fn)(CPUState *cpu, void *opaque), void *opaque);

@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "exec/code_buffer.h"
 #include "exec/log.h"
@@ -163,18 +162,11 @@ static void dump_host(const TranslationBlock *tb, const BackendResult *res)
     log_end(f);
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /* With -stats: the time since *t goes to the counter, *t becomes now. */
 static void lap(StatId id, uint64_t *t)
 {
     if (__builtin_expect(stats_enabled, 0)) {
-        uint64_t now = now_ns();
+        uint64_t now = stats_now();
         stat_add(id, now - *t);
         *t = now;
     }
@@ -303,7 +295,7 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
     if (tb) {
         goto out;                   /* another thread was quicker */
     }
-    uint64_t t0 = stats_enabled ? now_ns() : 0, t1 = t0;
+    uint64_t t0 = stats_enabled ? stats_now() : 0, t1 = t0;
     translate(&dc, &window, pc, flags, cflags);
     lap(STAT_frontend_ns, &t1);
     uint32_t size = (uint32_t)(dc.base.pc_next - pc);

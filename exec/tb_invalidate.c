@@ -10,6 +10,7 @@
 
 #include "exec/code_buffer.h"
 #include "exec/cold.h"
+#include "exec/image.h"
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
 #include "frontend/translator.h"
@@ -103,7 +104,7 @@ static bool range_is_stale(uint64_t pc, uint32_t size, uint64_t hash)
     return guest_fetch(pc, bytes, size, &fault) < size || tb_hash_bytes(bytes, size) != hash;
 }
 
-static bool tb_is_stale(TranslationBlock *tb)
+bool tb_is_stale(TranslationBlock *tb)
 {
     if (!tb->region) {
         return range_is_stale(tb->pc, tb->size, tb->hash);
@@ -193,6 +194,7 @@ void tb_invalidate_range(vaddr start, vaddr last)
     if (g_hash_table_size(page_tbs) || regions->len) {
         drop_range(start, last, false);
     }
+    image_drop(start, last, false);
     pthread_mutex_unlock(&tb_lock);
 }
 
@@ -201,6 +203,7 @@ void tb_revalidate_range(vaddr start, vaddr last)
     pthread_mutex_lock(&tb_lock);
     stat_inc(STAT_icache_flush);
     drop_range(start, last, true);
+    image_drop(start, last, true);
     guint kept = 0;
     for (guint i = 0; i < shared_tbs->len; i++) {
         TranslationBlock *tb = shared_tbs->pdata[i];
@@ -220,6 +223,7 @@ void tb_revalidate_all(void)
     pthread_mutex_lock(&tb_lock);
     stat_inc(STAT_icache_flush);
     tb_foreach(drop_if_stale, NULL);
+    image_drop(0, ~(vaddr)0, true);
     pthread_mutex_unlock(&tb_lock);
 }
 
@@ -239,5 +243,6 @@ void exec_memory_shared(void)
     pthread_mutex_lock(&tb_lock);
     __atomic_store_n(&memory_is_ours, false, __ATOMIC_RELAXED);
     tb_foreach(drop_if_needs_alone, NULL);
+    image_memory_shared();
     pthread_mutex_unlock(&tb_lock);
 }

@@ -6,8 +6,9 @@
  * headers go through libelf from a copy in memory that has no section table (which is none of our
  * business, and may be missing or damaged), so that a large file is never read as a whole.
  *
- * Addresses: ET_EXEC where it says, PIE at PIE_BASE, the interpreter where the host likes. When an
- * ET_EXEC cannot have its addresses, guest_base moves the whole guest. brk follows the program.
+ * Addresses: ET_EXEC where it says, PIE at PIE_BASE, the interpreter as libraries (code_file.h), or
+ * where the host likes. When an ET_EXEC cannot have its addresses, guest_base moves the whole guest.
+ * brk follows the program.
  */
 #include "linux-user/loader.h"
 
@@ -21,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "linux-user/code_file.h"
 #include "linux-user/mmap.h"
 #include "linux-user/path.h"
 
@@ -513,7 +515,7 @@ static bool load_interp(const Image *prog, Image *im, GError **err)
     if (!open_interp(prog, im, err)) {
         return false;
     }
-    bool ok = read_image(im, err) && map_image(im, 0, false, err);
+    bool ok = read_image(im, err) && map_image(im, code_file_place(im->fd, 0), false, err);
     close(im->fd);
     return ok;
 }

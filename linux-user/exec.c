@@ -20,6 +20,7 @@
 #include <glib.h>
 
 #include "linux-user/ids.h"
+#include "exec/image.h"
 #include "linux-user/loader.h"
 #include "linux-user/proc_self.h"
 #include "linux-user/seccomp.h"
@@ -363,6 +364,9 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
     abi_long here = runs_here(f->fd);
     if (here < 0) {
         return here;
+    }
+    if (!task->is_vfork_child) {
+        image_save();
     }
     signal_exec_prepare(task);
     ret = -ENOEXEC;

@@ -26,6 +26,7 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
+#include "exec/image.h"
 #include "linux-user/mmap.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/signal.h"
@@ -75,7 +76,8 @@ static abi_long bare_fork(const CloneRequest *rq, uint64_t flags)
                         NULL, 0);
 }
 
-static void fork_child(CPUState *cpu, const CloneRequest *rq)
+/* bare: not by the C library's fork(). */
+static void fork_child(CPUState *cpu, const CloneRequest *rq, bool bare)
 {
     Task *task = cpu->opaque;
     task->tid = (int)host_syscall(SYS_gettid);
@@ -85,6 +87,7 @@ static void fork_child(CPUState *cpu, const CloneRequest *rq)
     mmap_fork_child();
     uring_fork_child();
     exec_fork_child(cpu);
+    image_fork_child(bare);
     seccomp_fork_child();
     thread_fork_child();
     signal_fork_child(cpu);
@@ -116,7 +119,7 @@ static abi_long do_fork(CPUState *cpu, const CloneRequest *rq)
         pid = bare_fork(rq, flags);
     }
     if (pid == 0) {
-        fork_child(cpu, rq);
+        fork_child(cpu, rq, !plain);
         return 0;
     }
     signal_fork_parent(task);

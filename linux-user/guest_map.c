@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <glib.h>
 
@@ -167,7 +168,7 @@ void guest_map_clear(abi_ulong start, abi_ulong end)
 static bool mergeable(const MapRange *a, const MapRange *b)
 {
     return a->end == b->start && a->prot == b->prot && a->code == b->code &&
-           a->tag == b->tag && a->name == b->name;
+           a->file == b->file && a->tag == b->tag && a->name == b->name;
 }
 
 void guest_map_set(const MapRange *r)
@@ -227,6 +228,7 @@ static void rewrite(abi_ulong start, abi_ulong end, int prot, int code, const ch
         m.end = MIN(m.end, end);
         a = m.end;
         m.prot = prot >= 0 ? prot : m.prot;
+        m.file = m.prot & PROT_WRITE || !(m.prot & PROT_EXEC) ? 0 : m.file;
         m.code = code >= 0 ? (uint8_t)code : m.code;
         m.name = name ? name : m.name;
         if (m.prot != r->prot || m.code != r->code || m.name != r->name) {

@@ -16,6 +16,7 @@ typedef enum MapCode { MAP_CODE_PLAIN, MAP_CODE_WATCHED, MAP_CODE_FENCED } MapCo
 typedef struct MapRange {
     abi_ulong start, end;           /* page-aligned, end exclusive, start < end */
     uint8_t code;                   /* MapCode */
+    uint32_t file;                  /* of code that never was writable: code_file_number(), or 0 */
     int prot;                       /* the guest's PROT_READ | PROT_WRITE | PROT_EXEC */
     uint64_t tag;                   /* mmap.c: 0 private, small numbers: other kinds, else of shmat():
                                      * number << 32 | pages */

@@ -32,6 +32,7 @@
 #include <glib.h>
 
 #include "exec/log.h"
+#include "linux-user/code_file.h"
 #include "linux-user/guest_map.h"
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -81,15 +82,20 @@ static abi_long host_error(long r)
     return r == -1 ? -errno : r;
 }
 
-static void map_set(abi_ulong start, abi_ulong end, int prot, uint64_t tag, const char *name)
+static void map_set_range(const MapRange *r)
 {
-    MapRange r = { start, end, MAP_CODE_PLAIN, prot & (PROT_READ | PROT_WRITE | PROT_EXEC), tag, name };
-    if (tag && (prot & PROT_WRITE)) {
+    if (r->tag && r->prot & PROT_WRITE) {
         exec_memory_shared();
     }
     pthread_mutex_lock(&map_lock);
-    guest_map_set(&r);
+    guest_map_set(r);
     pthread_mutex_unlock(&map_lock);
+}
+
+static void map_set(abi_ulong start, abi_ulong end, int prot, uint64_t tag, const char *name)
+{
+    map_set_range(&(MapRange){ .start = start, .end = end, .tag = tag, .name = name,
+                               .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC) });
 }
 
 static void map_clear(abi_ulong start, abi_ulong end)
@@ -188,6 +194,22 @@ static const MapRange *first_watched(abi_ulong start, abi_ulong end)
             return NULL;
         }
         if (r->code == MAP_CODE_WATCHED) {
+            return r;
+        }
+        a = r->end;
+    }
+    return NULL;
+}
+
+/* The first range in [start, end) that belongs to a code file, or NULL. map_lock is held. */
+static const MapRange *first_of_file(abi_ulong start, abi_ulong end)
+{
+    for (abi_ulong a = start; a < end;) {
+        const MapRange *r = guest_map_next(a);
+        if (!r || r->start >= end) {
+            return NULL;
+        }
+        if (r->file) {
             return r;
         }
         a = r->end;
@@ -308,6 +330,39 @@ static abi_long mmap_fixed(abi_ulong addr, abi_ulong len, int prot, int flags, i
     return (abi_long)h2g(p);
 }
 
+/* Somewhere; programs and libraries where code_file.h says. */
+static abi_long mmap_anywhere(abi_ulong hint, abi_ulong len, int prot, int flags, int fd,
+                              abi_ulong off)
+{
+    if (!hint && !off && !(prot & PROT_WRITE) &&
+        (flags & (GUEST_MAP_TYPE | MAP_ANONYMOUS)) == MAP_PRIVATE) {
+        abi_ulong place;
+        for (unsigned n = 0; n < CODE_FILE_PLACES && (place = code_file_place(fd, n)) != 0; n++) {
+            abi_long r = host_mmap_new(place, len, prot, flags, fd, off);
+            if (r != -EEXIST) {
+                return r;
+            }
+        }
+    }
+    void *p = mmap(g2h_or_null(hint), len, prot, flags, fd, (off_t)off);
+    if (p == MAP_FAILED) {
+        return -errno;
+    }
+    if ((abi_ulong)(uintptr_t)p < guest_base) {
+        munmap(p, len);
+        return -ENOMEM;
+    }
+    return (abi_long)h2g(p);
+}
+
+/* The code_file.h number of a mapping that was made. */
+static uint32_t code_file_of(abi_ulong start, int prot, int flags, int fd, abi_ulong off)
+{
+    bool code = prot & PROT_EXEC && !(prot & PROT_WRITE) &&
+                (flags & (GUEST_MAP_TYPE | MAP_ANONYMOUS)) == MAP_PRIVATE && start >= off;
+    return code ? code_file_number(fd, start - off) : 0;
+}
+
 static abi_long mmap_locked(abi_ulong addr, abi_ulong len, int prot, int flags, int fd,
                             abi_ulong off)
 {
@@ -339,15 +394,7 @@ static abi_long mmap_locked(abi_ulong addr, abi_ulong len, int prot, int flags, 
     } else {
         /* A hint that cannot be had is none; to x86 one above 47 bits says "give me 57". */
         abi_ulong hint = in_task(addr, size) || fixed ? addr : 0;
-        void *p = mmap(g2h_or_null(hint), len, host_prot(prot), flags, fd, (off_t)off);
-        if (p == MAP_FAILED) {
-            return -errno;
-        }
-        if ((abi_ulong)(uintptr_t)p < guest_base) {
-            munmap(p, len);
-            return -ENOMEM;
-        }
-        r = (abi_long)h2g(p);
+        r = mmap_anywhere(hint, len, host_prot(prot), flags, fd, off);
     }
     if (r < 0) {
         return r;
@@ -360,7 +407,10 @@ static abi_long mmap_locked(abi_ulong addr, abi_ulong len, int prot, int flags, 
     bool had_code = fixed && has_code(start, end);
     bool grows = flags & MAP_GROWSDOWN, shared = (flags & GUEST_MAP_TYPE) != MAP_PRIVATE;
     has_growing |= grows;
-    map_set(start, end, prot, shared ? TAG_SHARED : grows ? TAG_GROWS : 0, "");
+    map_set_range(&(MapRange){ .start = start, .end = end, .name = "",
+                               .prot = prot & (PROT_READ | PROT_WRITE | PROT_EXEC),
+                               .tag = shared ? TAG_SHARED : grows ? TAG_GROWS : 0,
+                               .file = code_file_of(start, prot, flags, fd, off) });
     drop_code(had_code, start, end);
     return r;
 }
@@ -457,7 +507,7 @@ static abi_long mprotect_locked(abi_ulong addr, abi_ulong len, int prot)
     /* The host page is writable now, watched or not. */
     bool had_code = (!(prot & PROT_EXEC) || prot & PROT_WRITE) && has_code(addr, done);
     pthread_mutex_lock(&map_lock);
-    had_code &= !(prot & PROT_EXEC) || first_watched(addr, done);
+    had_code &= !(prot & PROT_EXEC) || first_watched(addr, done) || first_of_file(addr, done);
     unwatch(addr, done, MAP_CODE_PLAIN);
     guest_map_protect(addr, done, prot & (PROT_READ | PROT_WRITE | PROT_EXEC));
     pthread_mutex_unlock(&map_lock);
@@ -502,6 +552,7 @@ static void map_move(abi_ulong old, abi_ulong old_size, abi_ulong to, abi_ulong 
         }
         MapRange m = *r;
         a = m.end;
+        m.file = 0;
         m.start = MAX(m.start, old) - old + to;
         m.end = MIN(m.end, copy_end) - old + to;
         g_array_append_val(ranges, m);
@@ -897,6 +948,20 @@ unsigned guest_fetch(vaddr pc, void *buf, unsigned len, CPUFault *fault)
         got += n;
     }
     return got;
+}
+
+bool guest_code_origin(vaddr pc, GuestCodeOrigin *origin)
+{
+    pthread_mutex_lock(&map_lock);
+    const MapRange *r = guest_map_find(pc);
+    bool found = r && r->file && !r->tag && r->prot & PROT_EXEC;
+    if (found) {
+        code_file_get(r->file, &origin->key);
+        origin->start = r->start;
+        origin->end = r->end;
+    }
+    pthread_mutex_unlock(&map_lock);
+    return found;
 }
 
 bool guest_code_shared(vaddr pc)

@@ -19,6 +19,7 @@
 #include "linux-user/task.h"
 
 enum { DEFAULT_CODE_BUFFER = 256 << 20, DEFAULT_COLD = 6, DEFAULT_HOT = 2000 };
+#define DEFAULT_CACHE_SIZE ((uint64_t)512 << 20)
 
 UserOptions user_options = { .ld_prefix = "", .root = "", .cpu_model = "max" };
 
@@ -27,6 +28,7 @@ typedef struct Parse {
     GError **err;
     const char *name;               /* option or variable, for messages */
     bool is_env;
+    const char *cache;              /* -cache */
     bool env_copied;                /* cl->envp is ours */
 } Parse;
 
@@ -380,6 +382,23 @@ static bool set_tb_size(Parse *p, const char *arg)
     return true;
 }
 
+static bool set_cache(Parse *p, const char *arg)
+{
+    p->cache = strcmp(arg, "off") == 0 ? "" : arg;
+    if (*p->cache && *p->cache != '/' && !p->is_env) {
+        p->cache = g_canonicalize_filename(arg, NULL);      /* children may start elsewhere */
+    }
+    return true;
+}
+
+static bool set_cache_size(Parse *p, const char *arg)
+{
+    if (!options_parse_size(arg, 1 << 20, &exec_options.image_limit)) {
+        return fail(p, "'%s' is not a size", arg);
+    }
+    return true;
+}
+
 static bool set_seed(Parse *p, const char *arg)
 {
     char *end;
@@ -524,7 +543,8 @@ static bool parse_env(Parse *p, char **envp, const char *prefix)
 static bool is_for_first_only(const OptionRow *row)
 {
     static SetFn *const sets[] = { set_ld_prefix, set_root,    set_argv0,   set_set_env, set_unset_env,
-                                   set_ids,       set_exec_fd, set_self_fd, set_seccomp, set_traced };
+                                   set_ids,       set_exec_fd, set_self_fd, set_seccomp, set_traced,
+                                   set_cache };
     for (size_t i = 0; i < G_N_ELEMENTS(sets); i++) {
         if (row->set == sets[i]) {
             return true;
@@ -535,14 +555,18 @@ static bool is_for_first_only(const OptionRow *row)
 
 /* What the options argv[1] to argv[end - 1] mean for a child: all but those that are about the
  * first program only. The prefix is named as an absolute path: the guest may change its directory. */
-static void set_inherited(int end, char **argv)
+static void set_inherited(int end, char **argv, const char *cache)
 {
     bool prefix = *user_options.ld_prefix;
     if (end <= 1 && !prefix) {
         return;
     }
-    char **out = g_new(char *, (size_t)end + 3);
+    char **out = g_new(char *, (size_t)end + 5);
     int n = 0;
+    if (cache) {
+        out[n++] = (char *)"-cache";
+        out[n++] = (char *)(*cache ? cache : "off");
+    }
     if (prefix) {
         out[n++] = (char *)"-L";
         out[n++] = g_canonicalize_filename(user_options.ld_prefix, NULL);
@@ -593,6 +617,26 @@ static bool parse_flags(Parse *p, int argc, char **argv, int *at)
     return true;
 }
 
+/* Where translated code is kept; not where it would differ from what such a process translates, and
+ * not when all of it is asked for. */
+static void set_image_dir(const char *cache, bool secure)
+{
+    const char *home = getenv("XDG_CACHE_HOME"), *below = "/rivet";
+    if (!home || *home != '/') {
+        home = getenv("HOME");
+        below = "/.cache/rivet";
+    }
+    if (secure || (log_mask & ~LOG_STRACE) || exec_options.one_insn_per_tb || exec_options.interp ||
+        exec_options.no_chain || exec_options.random_regalloc || *user_options.root) {
+        return;
+    }
+    if (cache) {
+        exec_options.image_dir = *cache == '/' ? cache : NULL;
+    } else if (home && *home == '/') {
+        exec_options.image_dir = g_strconcat(home, below, NULL);
+    }
+}
+
 bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt, CommandLine *cl,
                    GError **err)
 {
@@ -603,6 +647,7 @@ bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt,
     exec_options.optimize = true;
     exec_options.hot = DEFAULT_HOT;
     exec_options.cold = DEFAULT_COLD;
+    exec_options.image_limit = DEFAULT_CACHE_SIZE;
     exec_options.code_buffer_size = DEFAULT_CODE_BUFFER;
     if (!binfmt->secure && (!parse_env(&p, envp, "QEMU_") || !parse_env(&p, envp, "RIVET_"))) {
         return false;
@@ -618,7 +663,8 @@ bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt,
         user_options.ld_prefix = "";
         set_unset_env(&p, "RIVET_ROOT,QEMU_ROOT");
     }
-    set_inherited(binfmt->no_options ? 1 : at, argv);
+    set_inherited(binfmt->no_options ? 1 : at, argv, p.cache);
+    set_image_dir(p.cache, binfmt->secure);
     char *why = NULL;
     if (!rv_cpu_model(user_options.cpu_model, &exec_options.exts, &why)) {
         g_set_error(err, RIVET_LOAD_ERROR, 1, "-cpu: %s", why);

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "exec/image.h"
 #include "exec/log.h"
 #include "linux-user/mmap.h"
 #include "linux-user/seccomp.h"
@@ -146,6 +147,7 @@ abi_long sys_change_root(CPUState *cpu, const abi_ulong *a)
     abi_ulong nr = cpu->env.gpr[RV_A7];
     exec_keep_self();
     abi_long ret = sys_forward(cpu, a);
+    image_disable();
     if (ret == 0 && (nr == GUEST_chroot || nr == GUEST_pivot_root) && !task->is_vfork_child) {
         path_init("");      /* the prefix of -L is not under the new root */
     }

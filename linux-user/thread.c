@@ -20,6 +20,7 @@
 
 #include <glib.h>
 
+#include "exec/image.h"
 #include "exec/log.h"
 #include "exec/stats.h"
 #include "linux-user/mmap.h"
@@ -277,6 +278,7 @@ static void walk_robust_list(Task *task)
 
 static void last_words(void)
 {
+    image_save();
     if (exec_options.stats) {
         stats_dump(stderr);
     }

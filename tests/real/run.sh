@@ -18,7 +18,7 @@ if [ "$emu" = native ]; then
     exit 0
 fi
 cd "$work" || exit 2
-$clean IN="$here/in" "$(realpath "$emu")" -L "$root" "$root/usr/bin/bash" -c "$line" > "$work.out" 2>&1
+$clean IN="$here/in" "$(realpath "$emu")" -cache "${RIVET_CACHE:-off}" -L "$root" "$root/usr/bin/bash" -c "$line" > "$work.out" 2>&1
 diff "$here/expected/$name" "$work.out" && rm -f "$work.out" && exit 0
 echo "repeat: tests/real/run.sh $emu $root $name"
 rm -f "$work.out"

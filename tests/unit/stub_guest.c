@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "exec/cpu_exec.h"
+#include "exec/image.h"
 
 __attribute__((weak)) unsigned guest_fetch(vaddr pc, void *buf, unsigned len, CPUFault *fault)
 {
@@ -14,6 +15,11 @@ __attribute__((weak)) unsigned guest_fetch(vaddr pc, void *buf, unsigned len, CP
 
 __attribute__((weak)) void guest_code_fenced(vaddr start, vaddr end)
 {
+}
+
+__attribute__((weak)) bool guest_code_origin(vaddr pc, GuestCodeOrigin *origin)
+{
+    return false;
 }
 
 __attribute__((weak)) bool guest_code_shared(vaddr pc)

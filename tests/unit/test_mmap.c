@@ -1,6 +1,6 @@
 /*
  * test_mmap.c: the guest's address space, with the host kernel as the judge.
- * links: linux-user/mmap.c linux-user/guest_map.c linux-user/guest_ptr.c linux-user/guest_copy.S
+ * links: linux-user/mmap.c linux-user/code_file.c linux-user/guest_map.c linux-user/guest_ptr.c linux-user/guest_copy.S
  */
 #include <check.h>
 #include <errno.h>
@@ -60,7 +60,8 @@ START_TEST(map_random)
         abi_ulong s = x % PAGES, e = s + 1 + (x >> 8) % 12;
         e = e < PAGES ? e : PAGES;
         int prot = (int)(x >> 16 & 7), op = (int)(x >> 20 & 7);
-        MapRange r = { s * PAGE, e * PAGE, 0, prot, x >> 24 & 1, names[x >> 25 & 1] };
+        MapRange r = { .start = s * PAGE, .end = e * PAGE, .prot = prot, .tag = x >> 24 & 1,
+                       .name = names[x >> 25 & 1] };
         if (op < 4) {
             guest_map_set(&r);
         } else if (op < 6) {
@@ -100,7 +101,7 @@ START_TEST(map_large)
     enum { N = 100000 };
     for (abi_ulong i = 0; i < N; i++) {
         abi_ulong at = i * 7919 % N * 2 * PAGE;
-        MapRange r = { at, at + PAGE, 0, PROT_READ, 0, "" };
+        MapRange r = { .start = at, .end = at + PAGE, .prot = PROT_READ, .name = "" };
         guest_map_set(&r);
     }
     ck_assert_uint_eq(guest_map_count(), N);

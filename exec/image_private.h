@@ -1,0 +1,72 @@
+/*
+ * exec/image_private.h: the form of an image file, and what image.c and image_save.c share.
+ *
+ *   | header | common stubs | code of TB 1, 2, ... | metadata of TB 1, 2, ... | index |
+ *
+ * TBs in the order of their guest pc. The index is five arrays, one after the other:
+ *   u64 page_hash[npages]       of the bytes of each guest page with code of a TB; 0: has none
+ *   u32 page_first[npages + 1]  the first TB that begins in this page or a later one
+ *   u32 pc[ntbs]                as distance from key.base
+ *   u32 tb[ntbs]                offset of its TranslationBlock
+ *   u32 alone[nalone]           numbers of those that need it (exec_memory_shared())
+ * Pages are counted from first_page, the number that it has in the guest file. The distances between
+ * code, stubs and metadata are those of the file: it is mapped as a whole.
+ */
+#ifndef EXEC_IMAGE_PRIVATE_H
+#define EXEC_IMAGE_PRIVATE_H
+
+#include "exec/image.h"
+#include "exec/tb_cache.h"
+
+enum { IMAGE_PAGE_BITS = 12, IMAGE_PAGE = 1 << IMAGE_PAGE_BITS, IMAGE_MAX_BYTES = 64 << 20 };
+
+#define IMAGE_MAGIC "rivetTB1"
+
+typedef struct ImageHeader {
+    char magic[8];
+    uint64_t config;            /* of the engine: who made the code, for which host, how */
+    ImageKey key;
+    uint64_t file_size;
+    uint32_t ntbs, npages, first_page, nalone;
+    uint32_t stubs, stubs_size, index;  /* offsets in the file but for the size */
+    uint64_t index_hash;
+    uint64_t header_hash;       /* of all before */
+} ImageHeader;
+
+typedef struct CodeImage {
+    ImageKey key;
+    const ImageHeader *h;       /* mapped; NULL: there is none that fits */
+    const uint64_t *page_hash;
+    const uint32_t *page_first, *pc, *tb, *alone;
+} CodeImage;
+
+/* A mapped range of a guest file. Ranges change under tb_lock, readers need no lock. */
+typedef struct ImageRange {
+    _Atomic uint64_t start, end;        /* start == end: gone */
+    CodeImage *image;
+} ImageRange;
+
+static inline TranslationBlock *image_tb(const CodeImage *im, uint32_t i)
+{
+    return (TranslationBlock *)((uint8_t *)im->h + im->tb[i]);
+}
+
+extern uint64_t image_config;
+extern uint32_t image_tbs_mapped;       /* of all images; tb_lock */
+
+/* The range that pc lies in, or NULL. */
+ImageRange *image_range_at(uint64_t pc);
+/* The i-th image, or NULL. tb_lock held. */
+CodeImage *image_nth(unsigned i);
+
+/* Does the header belong to an image of key? size: of its file. */
+bool image_header_fits(const ImageHeader *h, uint64_t size, const ImageKey *key);
+/* The name in the cache directory of the image for key. */
+void image_path(const ImageKey *key, char *buf, size_t size);
+
+/* The bytes of the guest page at addr. False when it cannot be read as code. */
+bool image_fetch_page(uint64_t addr, uint8_t bytes[IMAGE_PAGE]);
+/* Never 0. */
+uint64_t image_page_hash(const uint8_t bytes[IMAGE_PAGE]);
+
+#endif

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +29,7 @@
 #include "linux-user/thread.h"
 
 enum { SCRIPT_DEPTH = 5, SCRIPT_LINE = 256 };
+enum { AT_EXECVE_CHECK_ = 0x10000 };            /* of Linux 6.14 */
 
 /* O_PATH descriptor of our executable, or -1: /proc/self/exe will do. Set once, before the root
  * directory changes. */
@@ -76,6 +78,21 @@ void exec_keep_self(void)
     }
 }
 
+/* A landlock domain of the guest's is about the guest's programs: what runs them is no less allowed. */
+abi_long sys_landlock_restrict_self(CPUState *cpu, const abi_ulong *a)
+{
+    exec_keep_self();
+    static const uint64_t rights[] = { LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE,
+                                       LANDLOCK_ACCESS_FS_EXECUTE, LANDLOCK_ACCESS_FS_READ_FILE };
+    for (unsigned i = 0; i < G_N_ELEMENTS(rights); i++) {       /* those that the rules are about */
+        struct landlock_path_beneath_attr rule = { .allowed_access = rights[i], .parent_fd = self_fd };
+        if (host_syscall(SYS_landlock_add_rule, a[0], LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0) {
+            break;
+        }
+    }
+    return sys_forward(cpu, a);
+}
+
 /* ---- the file ---- */
 
 /* What is to be executed, as the host's calls want it. */
@@ -84,18 +101,21 @@ typedef struct ExecFile {
     const char *path;               /* for the host */
     const char *guest_path; /* what the child is told; the same string if nothing else is known */
     int flags;                      /* of execveat */
-    int fd;                         /* open for reading */
+    int fd;                         /* open for reading, -1: it may only be executed */
     bool set_id;
 } ExecFile;
+
+static abi_long exec_check(const ExecFile *f)
+{
+    static const char *const argv[] = { "", NULL };
+    return host_syscall(SYS_execveat, f->dirfd, f->path, argv, argv + 1, f->flags | AT_EXECVE_CHECK_);
+}
 
 /* May it be executed? The kernel itself can tell since 6.14: no file that is open for writing may, and
  * who watches the file is told of the attempt. */
 static abi_long exec_allowed(const ExecFile *f, const char *path)
 {
-    enum { AT_EXECVE_CHECK_ = 0x10000 };
-    static const char *const argv[] = { "", NULL };
-    abi_long ret = host_syscall(SYS_execveat, f->dirfd, f->path, argv, argv + 1,
-                                f->flags | AT_EXECVE_CHECK_);
+    abi_long ret = exec_check(f);
     if (ret != -EINVAL && ret != -ENOSYS) {
         return ret;
     }
@@ -127,7 +147,7 @@ static abi_long exec_file_open(ExecFile *f)
         return ret;
     }
     f->fd = openat(f->dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (f->fd < 0) {
+    if (f->fd < 0 && errno != EACCES) {
         return -errno;
     }
     f->set_id = st.st_mode & S_ISUID || (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
@@ -167,6 +187,7 @@ static abi_long runs_here(int fd)
         }
         ExecFile interp = { .dirfd = AT_FDCWD, .path = path_resolve(line, buf, true), .fd = -1 };
         ret = exec_file_open(&interp);
+        ret = ret == 0 && interp.fd < 0 ? -EACCES : ret;
         if (ret < 0) {
             break;
         }
@@ -361,7 +382,8 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
     g_ptr_array_add(s->envp, NULL);
     char **env = (char **)s->envp->pdata;
 
-    abi_long here = runs_here(f->fd);
+    /* What we may not read only the host's kernel can execute, RISC-V programs through binfmt_misc. */
+    abi_long here = f->fd < 0 ? 0 : runs_here(f->fd);
     if (here < 0) {
         return here;
     }
@@ -379,7 +401,7 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
         ret = exec_rivet(task, s, f, env);
     }
     signal_exec_failed(task);
-    return ret;
+    return f->fd < 0 && ret == -ENOEXEC ? -EACCES : ret;
 }
 
 static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv, abi_ulong envp,
@@ -387,7 +409,7 @@ static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv
 {
     Task *task = cpu->opaque;
     char guest_path[PATH_MAX], buf[PATH_MAX];
-    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) {
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EXECVE_CHECK_)) {
         return -EINVAL;
     }
     abi_long len = guest_strnlen(path, PATH_MAX);
@@ -418,10 +440,15 @@ static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv
     } else if (f.dirfd == AT_FDCWD) {
         f.path = f.guest_path;
     }
+    if (flags & AT_EXECVE_CHECK_) {
+        return exec_check(&f);
+    }
     abi_long ret = exec_file_open(&f);
     if (ret == 0) {
         ret = exec_with(task, &f, argv, envp);
-        close(f.fd);
+        if (f.fd >= 0) {
+            close(f.fd);
+        }
     }
     exec_scratch_free(task->exec_scratch);
     task->exec_scratch = NULL;

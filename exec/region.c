@@ -16,7 +16,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <glib.h>
 
@@ -527,13 +526,6 @@ static bool make_region(RegionBuilder *b, TranslationBlock *from, TranslationBlo
     return true;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /* The loop at tb->pc goes through computed jumps or calls: a region would hold a small part of it.
  * Returns what is at that pc now. */
 static TranslationBlock *leave_alone(TranslationBlock *tb)
@@ -550,7 +542,7 @@ static TranslationBlock *leave_alone(TranslationBlock *tb)
 void tb_region_promote(CPUState *cpu, TranslationBlock *from, unsigned n)
 {
     TBJump *jump = &from->jump[n];
-    uint64_t t0 = stats_enabled ? now_ns() : 0;
+    uint64_t t0 = stats_enabled ? stats_now() : 0;
     pthread_mutex_lock(&tb_lock);
     tb_jump_count(jump, 0);
     TranslationBlock *old = tb_lookup(jump->pc, from->flags, from->cflags);
@@ -575,7 +567,7 @@ void tb_region_promote(CPUState *cpu, TranslationBlock *from, unsigned n)
             }
         }
         if (stats_enabled) {
-            stat_add(STAT_region_ns, now_ns() - t0);
+            stat_add(STAT_region_ns, stats_now() - t0);
         }
     }
 out:

@@ -42,6 +42,11 @@
 /* x86 has two mmap() flags in bits that RISC-V does not use and so ignores. */
 enum { X86_MAP_32BIT = 0x40, X86_MAP_ABOVE4G = 0x80 };
 enum { TAG_SHARED = 1, TAG_GROWS = 2 };     /* MapRange.tag of mappings that are not shmat()'s */
+
+static bool is_shared(uint64_t tag)
+{
+    return tag && tag != TAG_GROWS;
+}
 enum { GUEST_MAP_TYPE = 0xf, GUEST_MREMAP_FLAGS = 7, GUEST_PROT_SEM = 8 };
 
 #define PAGE_MASK_LOW ((abi_ulong)0xfff)
@@ -84,7 +89,7 @@ static abi_long host_error(long r)
 
 static void map_set_range(const MapRange *r)
 {
-    if (r->tag && r->prot & PROT_WRITE) {
+    if (is_shared(r->tag) && r->prot & PROT_WRITE) {
         exec_memory_shared();
     }
     pthread_mutex_lock(&map_lock);
@@ -466,7 +471,7 @@ abi_long guest_munmap(abi_ulong addr, abi_ulong len)
 static bool any_shared(abi_ulong start, abi_ulong end)
 {
     const MapRange *r = guest_map_next(start);
-    while (r && r->start < end && !r->tag) {
+    while (r && r->start < end && !is_shared(r->tag)) {
         r = guest_map_next(r->end);
     }
     return r && r->start < end;
@@ -836,7 +841,7 @@ void guest_map_walk(GuestMapFn *fn, void *opaque)
 static void watch(const MapRange *r, abi_ulong pc)
 {
     MapRange m = *r;
-    if (user_options.smc == SMC_FENCE || (m.prot & (PROT_WRITE | PROT_EXEC)) != (PROT_WRITE | PROT_EXEC) || m.tag ||
+    if (user_options.smc == SMC_FENCE || (m.prot & (PROT_WRITE | PROT_EXEC)) != (PROT_WRITE | PROT_EXEC) || is_shared(m.tag) ||
         m.code != MAP_CODE_PLAIN || fenced_all) {
         return;
     }
@@ -968,7 +973,7 @@ bool guest_code_shared(vaddr pc)
 {
     pthread_mutex_lock(&map_lock);
     const MapRange *r = guest_map_find(pc);
-    bool shared = r && r->tag;
+    bool shared = r && is_shared(r->tag);
     pthread_mutex_unlock(&map_lock);
     return shared;
 }

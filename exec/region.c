@@ -580,5 +580,4 @@ void tb_region_dropped(TranslationBlock *tb)
     for (TBJump *j = tb_ref_at(tb, tb->incoming); j; j = tb_ref_at(j, j->next)) {
         tb_jump_count(j, exec_options.hot * 16);
     }
-    cpu_request_leave_all();
 }

@@ -172,6 +172,9 @@ void tb_drop(TranslationBlock *tb)
     }
     tb_unlink(tb);
     cpu_jump_cache_drop(tb);
+    if (tb->region) {       /* now that nobody finds it again */
+        cpu_request_leave_all();
+    }
 }
 
 void tb_cache_reset(void)

@@ -21,9 +21,9 @@ static bool run_ecall(CPUState *cpu, Task *task)
      */
     env->pc += ECALL_SIZE;
     abi_ulong nr = env->gpr[RV_A7];
-    abi_long ret = G_UNLIKELY(task->trace.on) ? ptrace_syscall(cpu)
+    abi_long ret = G_UNLIKELY(task->trace.basics.on) ? ptrace_syscall(cpu)
                                               : syscall_dispatch(cpu, nr, &env->gpr[RV_A0]);
-    if (G_UNLIKELY(ret == -EINTR) && task->trace.on && task->signal_pending && ptrace_restarts(nr)) {
+    if (G_UNLIKELY(ret == -EINTR) && ptrace_restarts(task, nr)) {
         ret = -ERESTARTNOHAND_;
     }
     switch (ret) {
@@ -39,7 +39,7 @@ static bool run_ecall(CPUState *cpu, Task *task)
     default:
         env->gpr[RV_A0] = (uint64_t)ret;
         return !task->signal_pending && !task->restore_sigmask && !task->exiting &&
-               !task->trace.on;
+               !task->trace.basics.on;
     }
 }
 

@@ -18,7 +18,7 @@
 /* The tracer is gone: nobody saw the stop. */
 static void untrace(TraceState *t)
 {
-    t->on = t->syscalls = t->options = t->seized = t->interrupt = 0;
+    t->basics.on = t->basics.syscalls = t->basics.options = t->basics.seized = t->interrupt = 0;
 }
 
 /* Stop as t->status, info, message say. The host blocks no SIGILL now. */
@@ -132,6 +132,9 @@ bool ptrace_own_signal(Task *task, int sig, const siginfo_t *info, siginfo_t *ra
         TraceState *t = &task->trace;
         *raw = t->raw;
         t->raw.si_signo = 0;
+        if (!t->busy) {
+            ptrace_scan();
+        }
         task->signal_pending = 1;
         cpu_request_exit(task->cpu);
     }
@@ -144,7 +147,7 @@ static void syscall_stop(CPUState *cpu, uint32_t op)
 {
     TraceState *t = &((Task *)cpu->opaque)->trace;
     t->syscall_op = op;
-    trap_stop(cpu, SIGTRAP | (t->options & TRACE_SYSGOOD ? 0x80 : 0), op);
+    trap_stop(cpu, SIGTRAP | (t->basics.options & TRACE_SYSGOOD ? 0x80 : 0), op);
     if (t->signal) {
         host_syscall(SYS_tgkill, host_syscall(SYS_getpid), host_syscall(SYS_gettid), t->signal);
     }
@@ -170,10 +173,10 @@ abi_long ptrace_syscall(CPUState *cpu)
     Task *task = cpu->opaque;
     TraceState *t = &task->trace;
     uint64_t *gpr = cpu->env.gpr;
-    abi_long ret = !t->syscalls || stop_before(cpu, syscall_stop, SYSCALL_OP_ENTRY)
+    abi_long ret = !t->basics.syscalls || stop_before(cpu, syscall_stop, SYSCALL_OP_ENTRY)
                        ? syscall_dispatch(cpu, gpr[RV_A7], &gpr[RV_A0])
                        : (abi_long)gpr[RV_A0];
-    if (!t->syscalls || task->exiting) {
+    if (!t->basics.syscalls || task->exiting) {
         return ret;
     }
     if (ret == SYSCALL_NO_RESULT) {
@@ -197,7 +200,7 @@ static void seccomp_stop(CPUState *cpu, uint32_t data)
 bool ptrace_seccomp(CPUState *cpu, uint16_t data, bool *make)
 {
     TraceState *t = &((Task *)cpu->opaque)->trace;
-    if (!t->on || !(t->options & 1u << TRACE_EVENT_SECCOMP)) {
+    if (!t->basics.on || !(t->basics.options & 1u << TRACE_EVENT_SECCOMP)) {
         return false;
     }
     *make = stop_before(cpu, seccomp_stop, data);
@@ -205,7 +208,7 @@ bool ptrace_seccomp(CPUState *cpu, uint16_t data, bool *make)
 }
 
 /* signal(7): what answers EINTR even when no handler runs. */
-bool ptrace_restarts(abi_ulong nr)
+bool ptrace_restarts(Task *task, abi_ulong nr)
 {
     static const uint16_t never[] = {
         4,          /* io_getevents */
@@ -216,12 +219,14 @@ bool ptrace_restarts(abi_ulong nr)
         426,        /* io_uring_enter */
         441,        /* epoll_pwait2 */
     };
-    for (unsigned i = 0; i < G_N_ELEMENTS(never); i++) {
+    bool ours = task->signal_pending ? task->trace.basics.on : task->trace.undisturbed;
+    task->trace.undisturbed = 0;
+    for (unsigned i = 0; i < G_N_ELEMENTS(never) && ours; i++) {
         if (nr == never[i]) {
             return false;
         }
     }
-    return true;
+    return ours;
 }
 
 /* ---- birth, execve ---- */
@@ -232,11 +237,11 @@ void ptrace_clone(Task *task, uint64_t flags, int exit_signal)
     t->clone_event = t->child_traced = 0;
     /* A child that shares memory and runs beside us is made by a thread of ours (fork.c). */
     bool indirect = (flags & CLONE_VM) && !(flags & (CLONE_THREAD | CLONE_VFORK));
-    if (t->on && !(flags & CLONE_UNTRACED) && !indirect) {
+    if (t->basics.on && !(flags & CLONE_UNTRACED) && !indirect) {
         t->clone_event = flags & CLONE_VFORK         ? TRACE_EVENT_VFORK
                          : exit_signal != SIGCHLD ? TRACE_EVENT_CLONE
                                                   : TRACE_EVENT_FORK;
-        t->child_traced = t->options >> t->clone_event & 1;
+        t->child_traced = t->basics.options >> t->clone_event & 1;
     }
 }
 
@@ -248,10 +253,10 @@ void ptrace_child(Task *task, const TraceState *parent)
     if (!from.child_traced) {
         return;
     }
-    t->on = 1;
-    t->seized = from.seized;
-    t->options = from.options;
-    if (t->seized) {
+    t->basics.on = 1;
+    t->basics.seized = from.basics.seized;
+    t->basics.options = from.basics.options;
+    if (t->basics.seized) {
         t->interrupt = 1;
     } else {
         t->stop_pending = 1;
@@ -264,7 +269,7 @@ void ptrace_child(Task *task, const TraceState *parent)
 char *ptrace_exec_argument(const Task *task)
 {
     const TraceState *t = &task->trace;
-    return t->on ? g_strdup_printf("%x,%x,%x,%d", t->options, t->seized, t->syscalls,
+    return t->basics.on ? g_strdup_printf("%x,%x,%x,%d", t->basics.options, t->basics.seized, t->basics.syscalls,
                                    (int)host_syscall(SYS_gettid))
                  : NULL;
 }
@@ -275,21 +280,21 @@ void ptrace_exec_done(CPUState *cpu, const char *argument)
     Task *task = cpu->opaque;
     TraceState *t = &task->trace;
     unsigned former;
-    if (sscanf(argument, "%x,%x,%x,%u", &t->options, &t->seized, &t->syscalls, &former) != 4) {
+    if (sscanf(argument, "%x,%x,%x,%u", &t->basics.options, &t->basics.seized, &t->basics.syscalls, &former) != 4) {
         return;
     }
-    t->on = 1;
+    t->basics.on = 1;
     /* The SIGTRAP that the host sends is ours to send. */
     if (task->sigmask & sig_bit(SIGTRAP)) {
         static const struct timespec now;
         uint64_t set = sig_bit(SIGTRAP);
         host_syscall(SYS_rt_sigtimedwait, &set, NULL, &now, SIGSET_BYTES);
     }
-    bool wants_event = t->options & 1u << TRACE_EVENT_EXEC, seized = t->seized;
+    bool wants_event = t->basics.options & 1u << TRACE_EVENT_EXEC, seized = t->basics.seized;
     if (wants_event) {
         event_stop(cpu, TRACE_EVENT_EXEC, former);
     }
-    if (t->syscalls) {
+    if (t->basics.syscalls) {
         uint64_t a7 = cpu->env.gpr[RV_A7];
         cpu->env.gpr[RV_A7] = EXECVE;
         syscall_stop(cpu, SYSCALL_OP_EXIT);
@@ -297,7 +302,7 @@ void ptrace_exec_done(CPUState *cpu, const char *argument)
             cpu->env.gpr[RV_A7] = a7;
         }
     }
-    if (t->on && !wants_event && !seized) {
+    if (t->basics.on && !wants_event && !seized) {
         siginfo_t info;
         memset(&info, 0, sizeof(info));
         info.si_signo = SIGTRAP;

@@ -37,11 +37,15 @@ enum {
 };
 enum { SYSCALL_OP_NONE, SYSCALL_OP_ENTRY, SYSCALL_OP_EXIT, SYSCALL_OP_SECCOMP };
 
-typedef struct TraceState {
+typedef struct TraceBasics {
     uint32_t on;                /* traced */
     uint32_t syscalls;          /* stop at system calls */
     uint32_t seized;
     uint32_t options;           /* the guest's PTRACE_O_* */
+} TraceBasics;
+
+typedef struct TraceState {
+    TraceBasics basics;
     /* a stop */
     int32_t status;             /* signal | event << 8 */
     uint32_t syscall_op;
@@ -65,6 +69,10 @@ typedef struct TraceState {
     int32_t pass;               /* this signal is to act on the host */
     uint32_t clone_event;       /* a clone call is being made for the guest, which is this event */
     uint32_t child_traced;      /* and its child is traced from its beginning */
+    /* the thread's own, as a tracer */
+    volatile uint32_t busy;     /* ptrace_begin() */
+    volatile uint32_t missed;   /* SIGCHLD came meanwhile */
+    volatile uint32_t undisturbed;  /* EINTR came of a SIGCHLD that the guest does not hear of */
 } TraceState;
 
 struct Task;
@@ -78,7 +86,7 @@ void ptrace_attend(CPUState *cpu);
 /* The system call in the registers, pc behind the ecall, with its stops; as syscall_dispatch(). */
 abi_long ptrace_syscall(CPUState *cpu);
 /* A call that ended by EINTR goes on when no handler ran: some signals interrupt only because of us. */
-bool ptrace_restarts(abi_ulong nr);
+bool ptrace_restarts(struct Task *task, abi_ulong nr);
 /* In the host's signal handler: a signal of ours. A kick may leave a signal in *raw to record. */
 bool ptrace_own_signal(struct Task *task, int sig, const siginfo_t *info, siginfo_t *raw);
 
@@ -98,6 +106,13 @@ bool ptrace_seccomp(CPUState *cpu, uint16_t data, bool *make);
 bool ptrace_wait(pid_t pid, int *status);
 /* The same for waitid(). */
 bool ptrace_waitid(siginfo_t *info);
+/* Around requests and waiting, which the handler of SIGCHLD must not disturb. */
+void ptrace_begin(struct Task *task);
+void ptrace_end(struct Task *task);
+/* In the host's handler of SIGCHLD: false when the guest is not to hear of it; *info is corrected.
+ * ptrace_scan() alone: a kick. */
+bool ptrace_child_signal(siginfo_t *info);
+void ptrace_scan(void);
 /* In the child of a fork: it has no tracees. */
 void ptrace_fork_child(void);
 /* The guest has a descriptor by which it can write to the memory of other processes. */

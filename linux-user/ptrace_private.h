@@ -26,6 +26,7 @@ typedef struct Tracee {
     bool starting;                  /* no guest stop since its birth or its execve() */
     bool foreign;                   /* no guest of ours: runs untouched */
     bool seized, options_set;       /* by us, on the host */
+    bool signalled;                 /* the guest has had the SIGCHLD of this stop */
     bool reported;                  /* the guest knows it */
     abi_ulong task;                 /* its Task; 0: not known */
     uint64_t base;                  /* its guest_base */

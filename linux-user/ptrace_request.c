@@ -71,12 +71,8 @@ static abi_long attach(long request, pid_t tid, uint32_t options)
     t->task = task;
     t->base = base;
     t->seized = t->options_set = request == PTRACE_SEIZE;
-    TraceState ts;
-    memset(&ts, 0, sizeof(ts));
-    ts.on = 1;
-    ts.seized = t->seized;
-    ts.options = options;
-    tracee_write(tid, task + offsetof(Task, trace), &ts, sizeof(ts));
+    TraceBasics basics = { .on = 1, .seized = t->seized, .options = options };
+    tracee_write(tid, task + TRACE_FIELD(basics), &basics, sizeof(basics));
     return 0;
 }
 
@@ -89,7 +85,7 @@ static abi_long trace_me(Task *task)
     abi_long ret = host_ptrace(PTRACE_TRACEME, 0, 0, NULL);
     if (ret == 0) {
         memset(&task->trace, 0, sizeof(task->trace));
-        task->trace.on = 1;
+        task->trace.basics.on = 1;
     }
     return ret;
 }
@@ -105,15 +101,16 @@ static abi_long resume(Tracee *t, long request, abi_ulong sig)
     bool detach = request == PTRACE_DETACH, stopped = t->state == TRACEE_STOPPED;
     ts->resumed = 1;
     ts->signal = (int32_t)sig;
-    ts->syscalls = request == PTRACE_SYSCALL;
+    ts->basics.syscalls = request == PTRACE_SYSCALL;
     ts->tracer = getpid();
     ts->tracer_uid = (int32_t)getuid();
     ts->code_written = writes != t->writes_seen || atomic_load(&memory_open);
     if (detach) {
-        ts->on = ts->syscalls = ts->options = ts->interrupt = 0;
+        ts->basics.on = ts->basics.syscalls = ts->basics.options = ts->interrupt = 0;
     }
     t->writes_seen = writes;
     t->state = TRACEE_RUNNING;
+    t->signalled = false;
     if (t->task) {
         tracee_write(t->tid, t->task + offsetof(Task, trace), ts, sizeof(*ts));
     }
@@ -332,7 +329,7 @@ static abi_long request_stopped(Tracee *t, long request, abi_ulong addr, abi_ulo
         if (data & ~(abi_ulong)OPTIONS_KNOWN) {
             return -EINVAL;
         }
-        t->ts.options = (uint32_t)data;
+        t->ts.basics.options = (uint32_t)data;
         tracee_set_options(t, (uint32_t)data);
         return 0;
     case PTRACE_GETEVENTMSG:
@@ -358,7 +355,7 @@ static abi_long request_stopped(Tracee *t, long request, abi_ulong addr, abi_ulo
     }
 }
 
-abi_long sys_ptrace(CPUState *cpu, const abi_ulong *a)
+static abi_long do_ptrace(CPUState *cpu, const abi_ulong *a)
 {
     long request = (long)a[0];
     pid_t tid = (pid_t)a[1];
@@ -385,4 +382,13 @@ abi_long sys_ptrace(CPUState *cpu, const abi_ulong *a)
     return t->state == TRACEE_STOPPED || t->state == TRACEE_IN_KERNEL
                ? request_stopped(t, request, a[2], a[3])
                : -ESRCH;
+}
+
+abi_long sys_ptrace(CPUState *cpu, const abi_ulong *a)
+{
+    Task *task = cpu->opaque;
+    ptrace_begin(task);
+    abi_long ret = do_ptrace(cpu, a);
+    ptrace_end(task);
+    return ret;
 }

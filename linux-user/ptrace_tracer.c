@@ -20,8 +20,9 @@
 
 extern char __executable_start[];   /* the linker's */
 
+/* Records are never freed, and only added at the head: handlers of signals read the list. */
 static pthread_mutex_t tracees_lock = PTHREAD_MUTEX_INITIALIZER;
-static Tracee *tracees;
+static Tracee *_Atomic tracees;
 
 void ptrace_fork_child(void)
 {
@@ -29,42 +30,45 @@ void ptrace_fork_child(void)
     tracees = NULL;
 }
 
-
 /* ---- records ---- */
+
+static Tracee *record_of(pid_t tid, pid_t tracer)
+{
+    Tracee *t = tracees;
+    while (t && (t->tid != tid || t->tracer != tracer)) {
+        t = t->next;
+    }
+    return t;
+}
 
 Tracee *tracee_find(pid_t tid)
 {
-    pthread_mutex_lock(&tracees_lock);
-    Tracee *t = tracees;
-    while (t && (t->tid != tid || t->tracer != current_task->tid)) {
-        t = t->next;
-    }
-    pthread_mutex_unlock(&tracees_lock);
-    return t;
+    return record_of(tid, current_task->tid);
 }
 
 Tracee *tracee_add(pid_t tid)
 {
-    Tracee *t = g_new0(Tracee, 1);
+    pthread_mutex_lock(&tracees_lock);
+    Tracee *t = record_of(0, 0);
+    if (!t) {
+        t = g_new0(Tracee, 1);
+        t->next = tracees;
+        tracees = t;
+    }
     t->tid = tid;
     t->tracer = current_task->tid;
-    pthread_mutex_lock(&tracees_lock);
-    t->next = tracees;
-    tracees = t;
     pthread_mutex_unlock(&tracees_lock);
+    signal_watch_children(current_task);
     return t;
 }
 
 void tracee_drop(Tracee *t)
 {
     pthread_mutex_lock(&tracees_lock);
-    Tracee **link = &tracees;
-    while (*link != t) {
-        link = &(*link)->next;
-    }
-    *link = t->next;
+    Tracee *next = t->next;
+    memset(t, 0, sizeof(*t));
+    t->next = next;
     pthread_mutex_unlock(&tracees_lock);
-    g_free(t);
 }
 
 /* ---- its memory ---- */
@@ -225,7 +229,7 @@ static int look_at_event(Tracee *t, int event, int sig)
 {
     uint64_t message = 0;
     bool known = event != TRACE_EVENT_EXEC && fetch_state(t);
-    bool wanted = known && t->ts.on && t->ts.options >> event & 1;
+    bool wanted = known && t->ts.basics.on && t->ts.basics.options >> event & 1;
     struct stat st;
     host_ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &message);
     switch (event) {
@@ -283,7 +287,7 @@ static int look_at_signal(Tracee *t, const siginfo_t *si)
     } else if (!fetch_state(t)) {
         /* not a guest yet; an execve() that was not foreseen as such raises SIGTRAP */
         go_on(t, sig == SIGTRAP && si->si_code == SI_USER ? 0 : sig);
-    } else if (t->ts.pass == sig || !t->ts.on) {
+    } else if (t->ts.pass == sig || !t->ts.basics.on) {
         int32_t none = 0;
         tracee_write(t->tid, t->task + TRACE_FIELD(pass), &none, sizeof(none));
         go_on(t, sig);
@@ -317,6 +321,96 @@ static int look(Tracee *t, int host_code)
     int code = event ? look_at_event(t, event, host_code & 0xff) : look_at_signal(t, &si);
     t->reported |= code != 0;
     return code;
+}
+
+/* ---- SIGCHLD, in the host's handler ---- */
+
+/* See to a stop that the guest has no part in: it need not be waiting for that. True: t runs on. */
+static bool pass_over(Tracee *t, siginfo_t *si)
+{
+    if (t->state != TRACEE_RUNNING || !t->task || !t->options_set ||
+        host_ptrace(PTRACE_GETSIGINFO, t->tid, 0, si) < 0) {
+        return false;
+    }
+    int event = si->si_code > 0xff && si->si_code != TRACE_STOP ? si->si_code >> 8 : 0;
+    if (si->si_code == TRACE_STOP || (event && event != TRACE_EVENT_EXEC)) {
+        return false;
+    }
+    if (event) {
+        look_at_event(t, event, SIGTRAP);
+    } else {
+        look_at_signal(t, si);
+    }
+    return true;
+}
+
+void ptrace_scan(void)
+{
+    Task *self = current_task;
+    siginfo_t si;
+    uint32_t was_busy = self->trace.busy;
+    self->trace.busy = 1;
+    for (Tracee *t = tracees; t; t = t->next) {
+        if (t->tid && t->tracer == self->tid) {
+            while (pass_over(t, &si)) {
+                /* until it runs, or stops for the guest */
+            }
+        }
+    }
+    self->trace.busy = was_busy;
+}
+
+/* The tracer is another thread of ours. */
+static void tell_tracers(void)
+{
+    siginfo_t kick;
+    pid_t last = 0;
+    make_kick(&kick);
+    for (Tracee *t = tracees; t; t = t->next) {
+        if (t->tid && t->tracer != current_task->tid && t->tracer != last) {
+            last = t->tracer;
+            host_syscall(SYS_rt_tgsigqueueinfo, getpid(), last, SIGILL, &kick);
+        }
+    }
+}
+
+bool ptrace_child_signal(siginfo_t *info)
+{
+    siginfo_t si;
+    TraceState ts;
+    ptrace_scan();
+    tell_tracers();
+    Tracee *t = tracee_find(info->si_pid);
+    if (!t || info->si_code != CLD_TRAPPED) {
+        return true;
+    }
+    if (host_ptrace(PTRACE_GETSIGINFO, t->tid, 0, &si) == -ESRCH) {
+        return false;
+    }
+    if (si.si_signo == SIGILL && si.si_code == TRACE_STOP &&
+        tracee_read(t->tid, (uintptr_t)si.si_addr + offsetof(Task, trace), &ts, sizeof(ts))) {
+        info->si_status = ts.status & 0x7f;
+        bool first = !t->signalled;
+        t->signalled = true;
+        return first;
+    }
+    return true;
+}
+
+/* ---- wait ---- */
+
+void ptrace_begin(Task *task)
+{
+    task->trace.busy = 1;
+}
+
+void ptrace_end(Task *task)
+{
+    task->trace.busy = 0;
+    if (task->trace.missed) {
+        task->trace.missed = 0;
+        ptrace_scan();
+    }
 }
 
 bool ptrace_wait(pid_t pid, int *status)

@@ -61,6 +61,9 @@ typedef struct SigHand {
 /* The one global: the table of the process. A vfork child's is reached from its Task only. */
 static SigHand process_sighand = { .lock = PTHREAD_MUTEX_INITIALIZER, .users = 1 };
 
+/* Some thread is a tracer: SIGCHLD always comes to us. */
+static bool watching;
+
 extern char __executable_start[];   /* the linker's */
 extern char safe_syscall_start[], safe_syscall_end[], safe_syscall_interrupted[];
 abi_long safe_syscall_asm(volatile sig_atomic_t *pending, long nr, abi_ulong a0, abi_ulong a1,
@@ -216,12 +219,33 @@ static bool is_fault(int sig, const siginfo_t *info)
            (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGTRAP);
 }
 
+/* A child of a tracer did something. False: the guest is not to hear of it; *info is corrected. */
+static bool child_signal(Task *task, siginfo_t *info, const ucontext_t *uc)
+{
+    const GuestSigaction *sa = &task->sighand->action[SIGCHLD];
+    char *pc = (char *)(uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+    bool interrupted = pc == safe_syscall_end && uc->uc_mcontext.gregs[REG_RAX] == -EINTR;
+    bool in_call = interrupted || (pc >= safe_syscall_start && pc < safe_syscall_end);
+    bool told = true;
+    if (task->trace.busy && !in_call) {
+        task->trace.missed = 1;
+    } else {
+        told = ptrace_child_signal(info);
+    }
+    bool stop = info->si_code == CLD_TRAPPED || info->si_code == CLD_STOPPED ||
+                info->si_code == CLD_CONTINUED;
+    told = told && !(stop && (sa->flags & SA_NOCLDSTOP)) &&
+           (sa->handler > GUEST_SIG_IGN || task->trace.basics.on);
+    task->trace.undisturbed |= interrupted && !told;
+    return told;
+}
+
 static void host_handler(int sig, siginfo_t *info, void *context)
 {
     ucontext_t *uc = context;
     Task *task = current_task;
     int saved_errno = errno;
-    siginfo_t traced;
+    siginfo_t traced, told = *info;
     bool ours = ptrace_own_signal(task, sig, info, &traced);
 
     if (!ours && is_fault(sig, info)) {
@@ -236,8 +260,12 @@ static void host_handler(int sig, siginfo_t *info, void *context)
             die_of_own_fault(task, sig, info, uc);
         }
     } else if (task) {
+        if (sig == SIGCHLD && watching && !child_signal(task, &told, uc)) {
+            errno = saved_errno;
+            return;
+        }
         if (!ours) {
-            record(task, sig, info);
+            record(task, sig, &told);
         } else if (traced.si_signo) {
             record(task, traced.si_signo, &traced);
         }
@@ -255,8 +283,23 @@ static void host_handler(int sig, siginfo_t *info, void *context)
 
 /* ---- actions ---- */
 
+/* Of SIGCHLD when there are tracees: always ours. */
+static void watch_children(const GuestSigaction *sa)
+{
+    bool handled = sa->handler > GUEST_SIG_IGN;
+    HostSigaction h = { .flags = SA_RESTORER | SA_SIGINFO | SA_ONSTACK, .restorer = host_sigreturn,
+                        .handler = (uintptr_t)host_handler, .mask = ~FAULT_SIGNALS };
+    h.flags |= handled ? sa->flags & SA_RESTART : SA_RESTART;
+    h.flags |= sa->handler == GUEST_SIG_IGN ? SA_NOCLDWAIT : sa->flags & SA_NOCLDWAIT;
+    host_syscall(SYS_rt_sigaction, SIGCHLD, &h, NULL, SIGSET_BYTES);
+}
+
 static void host_action_set(int sig, const GuestSigaction *sa)
 {
+    if (sig == SIGCHLD && watching) {
+        watch_children(sa);
+        return;
+    }
     HostSigaction h = { .flags = SA_RESTORER, .restorer = host_sigreturn };
     bool handled = sa->handler > GUEST_SIG_IGN;
     if (sig_bit(sig) & FAULT_SIGNALS) {
@@ -299,6 +342,15 @@ static void action_set(SigHand *sh, int sig, const GuestSigaction *sa)
     sh->action[sig] = *sa;
     sh->known |= sig_bit(sig);
     host_action_set(sig, sa);
+}
+
+void signal_watch_children(Task *task)
+{
+    pthread_mutex_lock(&task->sighand->lock);
+    const GuestSigaction *sa = action_of(task->sighand, SIGCHLD);
+    watching = true;
+    watch_children(sa);
+    pthread_mutex_unlock(&task->sighand->lock);
 }
 
 abi_long signal_action(CPUState *cpu, int sig, abi_ulong act, abi_ulong oldact, abi_ulong size)
@@ -440,7 +492,7 @@ void signal_deliver(CPUState *cpu, int sig, const siginfo_t *info)
     SigHand *sh = task->sighand;
     siginfo_t traced;
 
-    if (G_UNLIKELY(task->trace.on)) {
+    if (G_UNLIKELY(task->trace.basics.on)) {
         traced = *info;
         info = &traced;
         sig = ptrace_signal(cpu, sig, &traced);
@@ -695,10 +747,10 @@ void signal_clear_handlers(Task *task)
  * host's state the guest's. Other threads of a process that ignores SIGSEGV must not fault now. */
 void signal_exec_prepare(Task *task)
 {
-    static const int faults[] = { SIGSEGV, SIGBUS, SIGILL };
+    static const int kept[] = { SIGSEGV, SIGBUS, SIGILL, SIGCHLD };
     uint64_t ours = task->sigmask & FAULT_SIGNALS;
-    for (unsigned i = 0; i < G_N_ELEMENTS(faults); i++) {
-        int sig = faults[i];
+    for (unsigned i = 0; i < G_N_ELEMENTS(kept); i++) {
+        int sig = kept[i];
         if (task->sighand->action[sig].handler == GUEST_SIG_IGN) {
             HostSigaction ign = { .handler = GUEST_SIG_IGN, .flags = SA_RESTORER,
                                   .restorer = host_sigreturn };
@@ -716,10 +768,10 @@ void signal_exec_prepare(Task *task)
 
 void signal_exec_failed(Task *task)
 {
-    static const int faults[] = { SIGSEGV, SIGBUS, SIGILL };
-    for (unsigned i = 0; i < G_N_ELEMENTS(faults); i++) {
-        if (task->sighand->action[faults[i]].handler == GUEST_SIG_IGN) {
-            host_action_set(faults[i], &task->sighand->action[faults[i]]);
+    static const int kept[] = { SIGSEGV, SIGBUS, SIGILL, SIGCHLD };
+    for (unsigned i = 0; i < G_N_ELEMENTS(kept); i++) {
+        if (task->sighand->action[kept[i]].handler == GUEST_SIG_IGN) {
+            host_action_set(kept[i], &task->sighand->action[kept[i]]);
         }
     }
     if (task->sigmask & FAULT_SIGNALS) {

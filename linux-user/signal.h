@@ -45,6 +45,9 @@ void signal_temp_mask(Task *task, uint64_t mask);
 void signal_block_host(void);
 void signal_unblock_host(Task *task);
 
+/* From now on the handler of SIGCHLD looks after tracees (ptrace.h). */
+void signal_watch_children(Task *task);
+
 /* Around pthread_create(), which changes an action and the mask behind our back. */
 void signal_thread_begin(Task *task);
 void signal_thread_end(Task *task);

@@ -171,22 +171,28 @@ abi_long sys_exit_group(CPUState *cpu, const abi_ulong *a)
 
 abi_long sys_wait4(CPUState *cpu, const abi_ulong *a)
 {
+    Task *task = cpu->opaque;
     int status;
     abi_long pid;
+    ptrace_begin(task);
     do {
         pid = safe_syscall(SYS_wait4, a[0], host_arg(&status), a[2], shift_arg(a[3]), 0, 0);
     } while (pid > 0 && !ptrace_wait((pid_t)pid, &status));
+    ptrace_end(task);
     return pid > 0 && a[1] && !guest_write(a[1], &status, sizeof(status)) ? -EFAULT : pid;
 }
 
 abi_long sys_waitid(CPUState *cpu, const abi_ulong *a)
 {
+    Task *task = cpu->opaque;
     siginfo_t info;
     abi_long ret;
+    ptrace_begin(task);
     do {
         memset(&info, 0, sizeof(info));
         ret = safe_syscall(SYS_waitid, a[0], a[1], host_arg(&info), a[3], shift_arg(a[4]), 0);
     } while (ret == 0 && info.si_pid && !ptrace_waitid(&info));
+    ptrace_end(task);
     /* signo, errno, code; pid, uid, status */
     if (a[2] && ret != -ERESTARTSYS_ && (!guest_write(a[2], &info, 12) ||
                                          !guest_write(a[2] + 16, &info.si_pid, 12))) {

@@ -24,7 +24,8 @@ typedef struct Tracee {
     pid_t tid, tracer;
     TraceeState state;
     bool starting;                  /* no guest stop since its birth or its execve() */
-    bool foreign;                   /* no guest of ours: runs untouched */
+    bool foreign;                   /* has become a native program: runs untouched */
+    bool native;                    /* was one when the guest attached to it: all as the host has it */
     bool seized, options_set;       /* by us, on the host */
     bool signalled;                 /* the guest has had the SIGCHLD of this stop */
     bool reported;                  /* the guest knows it */

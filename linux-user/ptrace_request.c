@@ -20,7 +20,7 @@ void ptrace_memory_opened(void)
 
 /* ---- beginning and end ---- */
 
-/* It must be a guest, and one that has begun; else -errno. */
+/* Its Task; 0: it is no guest. One that has not begun yet is waited for. */
 static abi_long find_guest(pid_t tid, abi_ulong *task, uint64_t *base)
 {
     enum { TRIES = 1000 };
@@ -32,7 +32,8 @@ static abi_long find_guest(pid_t tid, abi_ulong *task, uint64_t *base)
     }
     for (int i = 0; i < TRIES; i++) {
         if (!tracee_is_guest(tid, &st)) {
-            return -EPERM;
+            *task = 0;
+            return 0;
         }
         *task = tracee_find_task(tid, base);
         if (*task) {
@@ -68,11 +69,14 @@ static abi_long attach(long request, pid_t tid, uint32_t options)
     if (!t) {
         t = tracee_add(tid);
     }
+    t->native = !task;
     t->task = task;
     t->base = base;
     t->seized = t->options_set = request == PTRACE_SEIZE;
     TraceBasics basics = { .on = 1, .seized = t->seized, .options = options };
-    tracee_write(tid, task + TRACE_FIELD(basics), &basics, sizeof(basics));
+    if (task) {
+        tracee_write(tid, task + TRACE_FIELD(basics), &basics, sizeof(basics));
+    }
     return 0;
 }
 
@@ -128,7 +132,7 @@ static abi_long interrupt(Tracee *t)
     if (!t->seized) {
         return -EIO;
     }
-    if (t->state == TRACEE_LISTENING || t->state == TRACEE_IN_KERNEL) {
+    if (t->native || t->state == TRACEE_LISTENING || t->state == TRACEE_IN_KERNEL) {
         return host_ptrace(PTRACE_INTERRUPT, t->tid, 0, NULL);
     }
     if (t->state == TRACEE_STOPPED) {

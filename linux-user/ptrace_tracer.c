@@ -301,6 +301,10 @@ static int look_at_signal(Tracee *t, const siginfo_t *si)
 static int look(Tracee *t, int host_code)
 {
     siginfo_t si;
+    if (t->native) {
+        t->state = TRACEE_IN_KERNEL;
+        return host_code;
+    }
     long err = host_ptrace(PTRACE_GETSIGINFO, t->tid, 0, &si);
     if (err == -EINVAL) {
         if (t->foreign) {

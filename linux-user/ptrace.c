@@ -11,6 +11,7 @@
 
 #include <glib.h>
 
+#include "linux-user/loader.h"
 #include "linux-user/signal_private.h"
 #include "linux-user/strace.h"
 #include "linux-user/syscall.h"
@@ -173,6 +174,9 @@ abi_long ptrace_syscall(CPUState *cpu)
     Task *task = cpu->opaque;
     TraceState *t = &task->trace;
     uint64_t *gpr = cpu->env.gpr;
+    if (vdso_answers(cpu->env.pc - 4, gpr[RV_A7])) {
+        return syscall_dispatch(cpu, gpr[RV_A7], &gpr[RV_A0]);
+    }
     abi_long ret = !t->basics.syscalls || stop_before(cpu, syscall_stop, SYSCALL_OP_ENTRY)
                        ? syscall_dispatch(cpu, gpr[RV_A7], &gpr[RV_A0])
                        : (abi_long)gpr[RV_A0];

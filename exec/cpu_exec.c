@@ -1,27 +1,19 @@
 /*
- * exec/cpu_exec.c: the virtual CPUs, the loop that runs translated code, and stopping the world.
- *
- * A CPU is "running" between cpu_enter() and cpu_leave(): it may be inside generated code or hold
- * pointers to TBs. cpu_exclusive_begin() sets exclusive_pending, asks every running CPU to leave and
- * waits; a CPU that wants in while it is set waits in cpu_enter(). Both sides write their own flag
- * before they read the other's, so one of them always sees the other. Entering and leaving is
- * what every system call does: the fence between its two accesses costs nothing there, the other side
- * has membarrier(2) make all threads execute one.
+ * exec/cpu_exec.c: the loop that runs translated code.
  */
 #include "exec/cpu_exec.h"
 
-#include <linux/membarrier.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <xmmintrin.h>
 
 #include "exec/code_buffer.h"
 #include "exec/cold.h"
+#include "exec/cpu_set.h"
 #include "exec/image.h"
 #include "exec/log.h"
 #include "exec/stats.h"
@@ -29,136 +21,6 @@
 #include "frontend/translate.h"
 
 ExecOptions exec_options;
-
-static pthread_mutex_t cpu_list_lock = PTHREAD_MUTEX_INITIALIZER;
-static CPUState *cpu_list;
-
-static pthread_mutex_t exclusive_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t exclusive_cond = PTHREAD_COND_INITIALIZER;    /* a CPU left */
-static pthread_cond_t resume_cond = PTHREAD_COND_INITIALIZER;       /* exclusive section ended */
-static _Atomic int exclusive_pending;
-static bool membarrier_works;           /* registered for this process; while it has one CPU: not yet */
-static bool fence_ourselves;            /* it does not work here */
-
-static JumpCacheEntry *jump_cache_entry(CPUState *cpu, uint64_t pc)
-{
-    return &cpu->jump_cache[(pc >> 1) & ((1 << JUMP_CACHE_BITS) - 1)];
-}
-
-static JumpCacheEntry *second_cache_entry(CPUState *cpu, uint64_t pc)
-{
-    return &cpu->second_cache[backend_second_index(pc)];
-}
-
-/* An empty entry holds a pc that is looked for elsewhere. All are 0 but the first, so that pages of
- * the cache are touched only as they are used. */
-static void jump_cache_clear(CPUState *cpu, JumpCacheEntry *e)
-{
-    bool first = e == cpu->jump_cache || e == cpu->second_cache;
-    __atomic_store_n(&e->pc, first ? 2 : 0, __ATOMIC_SEQ_CST);
-}
-
-static void jump_caches_init(CPUState *cpu)
-{
-    jump_cache_clear(cpu, cpu->jump_cache);
-    jump_cache_clear(cpu, cpu->second_cache);
-}
-
-static void reset_return_stack(CPUState *cpu)
-{
-    uint64_t *bottom = (uint64_t *)cpu_ras_bottom(cpu);
-    for (unsigned i = 0; i < (16 + BACKEND_RAS_SLACK) / 8; i++) {
-        bottom[i] = 1;
-    }
-    bottom[0] = (uint64_t)backend_config.ras_bottom;
-    cpu->ras_sp = (uint64_t)bottom;
-}
-
-/* ---- the set of CPUs ---- */
-
-void cpu_foreach(void (*fn)(CPUState *cpu, void *opaque), void *opaque)
-{
-    pthread_mutex_lock(&cpu_list_lock);
-    for (CPUState *cpu = cpu_list; cpu; cpu = cpu->next) {
-        fn(cpu, opaque);
-    }
-    pthread_mutex_unlock(&cpu_list_lock);
-}
-
-/* A second CPU is made. */
-static void prepare_membarrier(void)
-{
-    if (!membarrier_works && !fence_ourselves) {
-        membarrier_works =
-            syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
-        fence_ourselves = !membarrier_works;
-    }
-}
-
-CPUState *const *cpu_list_head(void)
-{
-    return &cpu_list;
-}
-
-CPUState *cpu_create(void)
-{
-    CPUState *cpu = mmap(NULL, sizeof(CPUState), PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    uint8_t *ras = mmap(NULL, RAS_GUARD + RAS_BYTES, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (cpu == MAP_FAILED || ras == MAP_FAILED || mprotect(ras, RAS_GUARD, PROT_NONE)) {
-        fprintf(stderr, "rivet: no memory for a CPU\n");
-        exit(1);
-    }
-    cpu->ras = ras;
-    cpu->host_mxcsr = _mm_getcsr();
-    cpu->env.fp_status = FP_STATUS_RESET;
-    cpu->env.res_addr = ~(uint64_t)0;
-    backend_init_consts(&cpu->consts);
-    for (unsigned i = 0; i < riscv_helper_count; i++) {
-        cpu->helper_table[i] = (uint64_t)riscv_helpers[i].fn;
-    }
-    cpu->flags_seen = cpu_tb_flags(&cpu->env);
-    reset_return_stack(cpu);
-    jump_caches_init(cpu);
-    pthread_mutex_lock(&cpu_list_lock);
-    if (cpu_list) {
-        prepare_membarrier();
-    }
-    cpu->next = cpu_list;
-    cpu_list = cpu;
-    pthread_mutex_unlock(&cpu_list_lock);
-    return cpu;
-}
-
-CPUState *cpu_clone(const CPUState *from)
-{
-    CPUState *cpu = cpu_create();
-    cpu->env = from->env;
-    cpu->env.res_addr = ~(uint64_t)0;
-    cpu->flags_seen = cpu_tb_flags(&cpu->env);
-    return cpu;
-}
-
-static void cpu_unmap(CPUState *cpu)
-{
-    munmap(cpu->ras, RAS_GUARD + RAS_BYTES);
-    munmap(cpu, sizeof(*cpu));
-}
-
-void cpu_destroy(CPUState *cpu)
-{
-    pthread_mutex_lock(&cpu_list_lock);
-    CPUState **link = &cpu_list;
-    while (*link && *link != cpu) {
-        link = &(*link)->next;
-    }
-    if (*link) {
-        *link = cpu->next;
-    }
-    pthread_mutex_unlock(&cpu_list_lock);
-    cpu_unmap(cpu);
-}
 
 /* ---- prediction state ---- */
 
@@ -170,7 +32,7 @@ void cpu_reset_prediction(CPUState *cpu)
         cpu->second_used = false;
     }
     jump_caches_init(cpu);
-    reset_return_stack(cpu);
+    cpu_reset_return_stack(cpu);
 }
 
 static void entry_set(CPUState *cpu, JumpCacheEntry *e, const TranslationBlock *tb)
@@ -214,105 +76,6 @@ void cpu_jump_cache_drop(const TranslationBlock *tb)
     cpu_foreach(jump_cache_drop_one, (void *)tb);
 }
 
-/* ---- stopping the world ---- */
-
-void cpu_request_exit(CPUState *cpu)
-{
-    atomic_store(&cpu->interrupt, 1);
-    __atomic_store_n(&cpu->exit_request, BACKEND_EXIT_REQUESTED, __ATOMIC_SEQ_CST);
-}
-
-/* Between the store to one's own flag and the look at exclusive_pending. */
-static inline void light_fence(void)
-{
-    atomic_signal_fence(memory_order_seq_cst);
-    if (__builtin_expect(fence_ourselves, 0)) {
-        atomic_thread_fence(memory_order_seq_cst);
-    }
-}
-
-static void request_leave_one(CPUState *cpu, void *opaque)
-{
-    __atomic_store_n(&cpu->exit_request, BACKEND_EXIT_REQUESTED, __ATOMIC_SEQ_CST);
-}
-
-void cpu_request_leave_all(void)
-{
-    cpu_foreach(request_leave_one, NULL);
-}
-
-static void cpu_leave(CPUState *cpu)
-{
-    atomic_store_explicit(&cpu->running, 0, memory_order_release);
-    light_fence();
-    if (__builtin_expect(atomic_load(&exclusive_pending), 0)) {
-        pthread_mutex_lock(&exclusive_lock);
-        pthread_cond_broadcast(&exclusive_cond);
-        pthread_mutex_unlock(&exclusive_lock);
-    }
-}
-
-static void cpu_enter(CPUState *cpu)
-{
-    for (;;) {
-        atomic_store_explicit(&cpu->running, 1, memory_order_release);
-        light_fence();
-        if (__builtin_expect(!atomic_load(&exclusive_pending), 1)) {
-            return;
-        }
-        atomic_store(&cpu->running, 0);
-        pthread_mutex_lock(&exclusive_lock);
-        pthread_cond_broadcast(&exclusive_cond);
-        while (atomic_load(&exclusive_pending)) {
-            pthread_cond_wait(&resume_cond, &exclusive_lock);
-        }
-        pthread_mutex_unlock(&exclusive_lock);
-    }
-}
-
-struct exclusive_scan {
-    CPUState *self;
-    bool busy;
-};
-
-static void exclusive_scan_one(CPUState *cpu, void *opaque)
-{
-    struct exclusive_scan *scan = opaque;
-    if (cpu != scan->self && atomic_load(&cpu->running)) {
-        __atomic_store_n(&cpu->exit_request, BACKEND_EXIT_REQUESTED, __ATOMIC_SEQ_CST);
-        scan->busy = true;
-    }
-}
-
-void cpu_exclusive_begin(CPUState *self)
-{
-    pthread_mutex_lock(&exclusive_lock);
-    while (atomic_load(&exclusive_pending)) {
-        pthread_cond_wait(&resume_cond, &exclusive_lock);
-    }
-    atomic_store(&exclusive_pending, 1);
-    if (membarrier_works) {
-        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-    }
-    for (;;) {
-        struct exclusive_scan scan = { .self = self };
-        cpu_foreach(exclusive_scan_one, &scan);
-        if (!scan.busy) {
-            break;
-        }
-        pthread_cond_wait(&exclusive_cond, &exclusive_lock);
-    }
-    pthread_mutex_unlock(&exclusive_lock);
-}
-
-void cpu_exclusive_end(CPUState *self)
-{
-    pthread_mutex_lock(&exclusive_lock);
-    atomic_store(&exclusive_pending, 0);
-    pthread_cond_broadcast(&resume_cond);
-    pthread_mutex_unlock(&exclusive_lock);
-}
-
 static void reset_prediction_one(CPUState *cpu, void *opaque)
 {
     cpu_reset_prediction(cpu);
@@ -328,40 +91,6 @@ void tb_flush_all(CPUState *self)
     cpu_foreach(reset_prediction_one, NULL);
     stat_inc(STAT_flush);
     cpu_exclusive_end(self);
-}
-
-void exec_fork_prepare(void)
-{
-    pthread_mutex_lock(&exclusive_lock);
-    while (atomic_load(&exclusive_pending)) {
-        pthread_cond_wait(&resume_cond, &exclusive_lock);
-    }
-    pthread_mutex_lock(&tb_lock);
-    pthread_mutex_lock(&cpu_list_lock);
-}
-
-void exec_fork_parent(void)
-{
-    pthread_mutex_unlock(&cpu_list_lock);
-    pthread_mutex_unlock(&tb_lock);
-    pthread_mutex_unlock(&exclusive_lock);
-}
-
-void exec_fork_child(CPUState *self)
-{
-    while (cpu_list) {
-        CPUState *cpu = cpu_list;
-        cpu_list = cpu->next;
-        if (cpu != self) {
-            cpu_unmap(cpu);
-        }
-    }
-    self->next = NULL;
-    cpu_list = self;
-    membarrier_works = false;
-    pthread_cond_init(&exclusive_cond, NULL);
-    pthread_cond_init(&resume_cond, NULL);
-    exec_fork_parent();
 }
 
 void cpu_restore_host_mask(const void *mask)
@@ -444,10 +173,8 @@ static CPUException exit_reason(CPUState *cpu, CPUException reason)
 static bool interrupted(CPUState *cpu)
 {
     __atomic_store_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST);
-    if (atomic_load(&exclusive_pending)) {
-        cpu_leave(cpu);
-        cpu_enter(cpu);
-    }
+    cpu_leave(cpu);             /* perhaps somebody stops the world */
+    cpu_enter(cpu);
     return atomic_exchange(&cpu->interrupt, 0);
 }
 

@@ -60,6 +60,7 @@ typedef struct CPUState {
     uint8_t *ras;               /* RAS_GUARD inaccessible bytes, then RAS_BYTES */
     void *opaque;               /* linux-user's Task */
     struct CPUState *next;      /* list of all CPUs */
+    struct CPUState *next_idle; /* ... of those that no thread has */
 } CPUState;
 
 static inline CPUState *env_cpu(CPURISCVState *env)
@@ -109,6 +110,9 @@ void cpu_destroy(CPUState *cpu);                /* by its own thread, or when th
 
 /* Where the list of all CPUs begins; for a tracer, who follows it in another process. */
 CPUState *const *cpu_list_head(void);
+/* All CPUs, also those that no thread has (cpu->opaque NULL), kept for the next ones. None is made or
+ * destroyed meanwhile. */
+void cpu_foreach(void (*fn)(CPUState *cpu, void *opaque), void *opaque);
 
 /* Run until something linux-user must see: ECALL, BREAKPOINT, ILLEGAL, FAULT, INTERRUPT. env is
  * complete and env->pc names the insn (ECALL: the ecall itself; INTERRUPT: where to go on). */

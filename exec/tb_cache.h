@@ -77,6 +77,5 @@ void cpu_request_leave_all(void);                       /* each CPU comes to the
 uint32_t exec_cflags(void);                             /* of all TBs of this process */
 void cpu_jump_cache_drop(const TranslationBlock *tb);   /* in every CPU; tb_lock held */
 void cpu_reset_prediction(CPUState *cpu);               /* jump cache and return stack */
-void cpu_foreach(void (*fn)(CPUState *cpu, void *opaque), void *opaque);
 
 #endif

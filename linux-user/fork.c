@@ -235,7 +235,6 @@ static CPUState *sharing_child_new(CPUState *cpu, const CloneRequest *rq)
 static void sharing_child_free(CPUState *child)
 {
     Task *child_task = child->opaque;
-    atomic_store(&child->running, 0);           /* should it have been killed inside */
     cpu_destroy(child);
     signal_free_actions(child_task->sighand);
     task_free(child_task);

@@ -23,7 +23,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "exec/tb_cache.h"
+#include "exec/cpu_exec.h"
 #include "linux-user/bpf_filter.h"
 #include "linux-user/loader.h"
 #include "linux-user/sys_common.h"

@@ -661,14 +661,15 @@ void signal_init_thread(Task *task)
         task->sigmask = host_mask_get() & ~UNBLOCKABLE;
         host_mask_set(task->sigmask & ~FAULT_SIGNALS);
     }
-    void *stack = mmap(NULL, HOST_ALTSTACK, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    stack_t ss = { .ss_sp = stack, .ss_size = HOST_ALTSTACK };
-    if (stack == MAP_FAILED || sigaltstack(&ss, NULL)) {
+    if (!task->host_altstack) {
+        task->host_altstack = mmap(NULL, HOST_ALTSTACK, PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    }
+    stack_t ss = { .ss_sp = task->host_altstack, .ss_size = HOST_ALTSTACK };
+    if (task->host_altstack == MAP_FAILED || sigaltstack(&ss, NULL)) {
         fprintf(stderr, "rivet: no memory for a signal stack\n");
         exit(1);
     }
-    task->host_altstack = stack;
 }
 
 /* All signals are blocked from here to the end of the thread, but for those by which guest_read()
@@ -684,8 +685,13 @@ void signal_fini_thread(Task *task)
     }
     stack_t off = { .ss_flags = SS_DISABLE };
     sigaltstack(&off, NULL);
-    munmap(task->host_altstack, HOST_ALTSTACK);
-    task->host_altstack = NULL;
+}
+
+void signal_free_stack(Task *task)
+{
+    if (task->host_altstack) {
+        munmap(task->host_altstack, HOST_ALTSTACK);
+    }
 }
 
 void signal_fork_prepare(Task *task)

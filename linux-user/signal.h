@@ -17,8 +17,9 @@
 #include "linux-user/task.h"
 
 void signal_init(void);                     /* host handlers; once, before the first guest insn */
-void signal_init_thread(Task *task);        /* host alternate stack of this thread */
+void signal_init_thread(Task *task);        /* host alternate stack of this thread: the Task keeps it */
 void signal_fini_thread(Task *task);
+void signal_free_stack(Task *task);
 
 /* Deliver what is pending: makes guest frames, or ends, stops the process. Called with
  * no guest code running on this thread. */

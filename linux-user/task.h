@@ -13,8 +13,8 @@
 #include "linux-user/guest_ptr.h"
 #include "linux-user/ptrace.h"
 
-/* One guest thread; cpu->opaque points to it. Touched by its own thread and its signal handler,
- * except as said. */
+/* One guest thread; cpu->opaque points to it. Made by thread.c, which adds to it. Touched by its own
+ * thread and its signal handler, except as said. */
 typedef struct Task {
     CPUState *cpu;
     int tid;
@@ -41,7 +41,6 @@ typedef struct Task {
     int exit_code;
     bool is_vfork_child;            /* or any other process that shares its parent's memory */
     bool made_threads;
-    void *thread_start;             /* private to thread.c */
 } Task;
 
 extern __thread Task *current_task;

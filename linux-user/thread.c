@@ -14,8 +14,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <glib.h>
@@ -35,12 +37,29 @@ __thread Task *current_task;
 /* Guest threads of this process: the last one prints the statistics. */
 static _Atomic int thread_count = 1;
 
+/* How a thread begins. Neither waits for the other to run: who comes first does what a parent does before
+ * its child runs (settle()). */
 typedef struct ThreadStart {
-    CPUState *cpu;
-    const CloneRequest *rq;
-    _Atomic uint32_t done;          /* futex: result is valid, the child will not look here again */
+    CloneRequest rq;
+    bool reports;                   /* the parent waits for result, which can be an error */
+    _Atomic uint32_t done;          /* futex: result is valid */
+    _Atomic uint32_t settled;       /* futex: SettledState */
     abi_long result;
 } ThreadStart;
+
+typedef enum SettledState { SETTLED_NOT, SETTLED_BUSY, SETTLED_AWAITED, SETTLED } SettledState;
+
+/* Every Task is one of these. */
+typedef struct ThreadTask {
+    Task task;
+    ThreadStart start;
+    _Atomic int users;              /* of this memory: the thread, and its parent while that makes it */
+} ThreadTask;
+
+/* Tasks of ended threads with their signal stacks, for the next ones: a thread that never allocates needs
+ * no part of the heap of its own. */
+enum { MAX_IDLE_TASKS = 32 };
+static _Atomic(Task *) idle_tasks[MAX_IDLE_TASKS];
 
 bool thread_is_alone(void)
 {
@@ -49,9 +68,26 @@ bool thread_is_alone(void)
 
 /* ---- Task ---- */
 
+static Task *task_alloc(void)
+{
+    for (unsigned i = 0; i < MAX_IDLE_TASKS; i++) {
+        Task *task = atomic_load(&idle_tasks[i]) ? atomic_exchange(&idle_tasks[i], NULL) : NULL;
+        if (task) {
+            void *stack = task->host_altstack;
+            memset(task, 0, sizeof(ThreadTask));
+            task->host_altstack = stack;
+            atomic_store(&((ThreadTask *)task)->users, 1);
+            return task;
+        }
+    }
+    ThreadTask *made = g_new0(ThreadTask, 1);
+    atomic_store(&made->users, 1);
+    return &made->task;
+}
+
 Task *task_new(CPUState *cpu)
 {
-    Task *task = g_new0(Task, 1);
+    Task *task = task_alloc();
     task->cpu = cpu;
     task->altstack.flags = SS_DISABLE;
     task->tid = (int)host_syscall(SYS_gettid);
@@ -62,7 +98,7 @@ Task *task_new(CPUState *cpu)
 
 Task *task_inherit(CPUState *cpu, Task *from)
 {
-    Task *task = g_new0(Task, 1);
+    Task *task = task_alloc();
     task->cpu = cpu;
     task->altstack.flags = SS_DISABLE;
     task->sigmask = from->sigmask;
@@ -75,11 +111,26 @@ Task *task_inherit(CPUState *cpu, Task *from)
     return task;
 }
 
+static void task_release(Task *task)
+{
+    if (atomic_fetch_sub(&((ThreadTask *)task)->users, 1) > 1) {
+        return;
+    }
+    for (unsigned i = 0; i < MAX_IDLE_TASKS; i++) {
+        Task *none = NULL;
+        if (atomic_compare_exchange_strong(&idle_tasks[i], &none, task)) {
+            return;
+        }
+    }
+    signal_free_stack(task);
+    g_free(task);
+}
+
 void task_free(Task *task)
 {
     exec_scratch_free(task->exec_scratch);
     seccomp_drop(task);
-    g_free(task);
+    task_release(task);
 }
 
 void clone_set_registers(CPUState *cpu, const CloneRequest *rq)
@@ -102,49 +153,73 @@ static void futex_wake_all(_Atomic uint32_t *word)
 
 /* A pthread shares all of these; what the guest's does not share is unshared by the thread itself.
  */
-static abi_long unshare_rest(uint64_t flags)
+static uint64_t flags_to_unshare(uint64_t flags)
 {
-    uint64_t apart = (~flags & (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM)) |
-                     (flags & (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
-                               CLONE_NEWNET));
-    return apart ? host_syscall(SYS_unshare, apart) : 0;
+    return (~flags & (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM)) |
+           (flags & (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET));
+}
+
+/* The kernel's name for a thread's CPU time is made of its tid. */
+static int32_t tid_of(pthread_t thread)
+{
+    clockid_t clock;
+    return pthread_getcpuclockid(thread, &clock) == 0 ? (int32_t)~(clock >> 3) : 0;
+}
+
+/* Called by parent and child: on return the tid is known, and written where the parent was told. The
+ * child passes itself; a parent that is first knows that thread is there still. */
+static void settle(Task *task, pthread_t thread)
+{
+    ThreadStart *start = &((ThreadTask *)task)->start;
+    uint32_t state = SETTLED_NOT;
+    if (atomic_compare_exchange_strong(&start->settled, &state, SETTLED_BUSY)) {
+        int32_t tid = tid_of(thread);
+        task->tid = tid;
+        if (start->rq.flags & CLONE_PARENT_SETTID) {
+            guest_write(start->rq.parent_tid, &tid, sizeof(tid));
+        }
+        if (atomic_exchange(&start->settled, SETTLED) == SETTLED_AWAITED) {
+            futex_wake_all(&start->settled);
+        }
+        return;
+    }
+    while (state != SETTLED) {
+        if (state == SETTLED_AWAITED ||
+            atomic_compare_exchange_strong(&start->settled, &state, SETTLED_AWAITED)) {
+            host_syscall(SYS_futex, &start->settled, FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
+                         SETTLED_AWAITED, NULL, NULL, 0);
+            state = atomic_load(&start->settled);
+        }
+    }
 }
 
 static void *thread_main(void *opaque)
 {
-    ThreadStart *start = opaque;
-    CPUState *cpu = start->cpu;
-    Task *task = cpu->opaque;
-    const CloneRequest *rq = start->rq;
-    int32_t tid = (int32_t)host_syscall(SYS_gettid);
+    Task *task = opaque;
+    ThreadStart *start = &((ThreadTask *)task)->start;
+    const CloneRequest *rq = &start->rq;
+    CPUState *cpu = task->cpu;
 
     current_task = task;
-    task->tid = tid;
     if (guest_base) {
         host_syscall(SYS_arch_prctl, ARCH_SET_GS, guest_base);
     }
-    abi_long err = unshare_rest(rq->flags);
-    if (err < 0) {
-        cpu_destroy(cpu);
-        task_free(task);
+    if (start->reports) {
+        abi_long err = host_syscall(SYS_unshare, flags_to_unshare(rq->flags));
         start->result = err;
-    } else {
-        signal_init_thread(task);
-        if (rq->flags & CLONE_PARENT_SETTID) {
-            guest_write(rq->parent_tid, &tid, sizeof(tid));
+        futex_flag_set(&start->done);
+        if (err < 0) {
+            return NULL;            /* all this is the parent's again */
         }
-        if (rq->flags & CLONE_CHILD_SETTID) {
-            guest_write(rq->child_tid, &tid, sizeof(tid));
-        }
-        if (rq->flags & CLONE_CHILD_CLEARTID) {
-            task->clear_child_tid = rq->child_tid;
-        }
-        atomic_fetch_add(&thread_count, 1);
-        start->result = tid;
     }
-    futex_flag_set(&start->done);
-    if (err < 0) {
-        return NULL;
+    settle(task, pthread_self());
+    int32_t tid = task->tid;
+    signal_init_thread(task);
+    if (rq->flags & CLONE_CHILD_SETTID) {
+        guest_write(rq->child_tid, &tid, sizeof(tid));
+    }
+    if (rq->flags & CLONE_CHILD_CLEARTID) {
+        task->clear_child_tid = rq->child_tid;
     }
     signal_unblock_host(task);
     cpu_loop_run(cpu);
@@ -155,19 +230,24 @@ static void *thread_main(void *opaque)
     return NULL;
 }
 
-bool host_thread_start(Task *task, void *(*fn)(void *), void *arg)
+static int host_thread_create(Task *task, pthread_t *thread, void *(*fn)(void *), void *arg)
 {
     pthread_attr_t attr;
-    pthread_t thread;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, HOST_STACK);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     signal_thread_begin(task);
     exec_memory_shared();
-    int err = pthread_create(&thread, &attr, fn, arg);
+    int err = pthread_create(thread, &attr, fn, arg);
     signal_thread_end(task);
     pthread_attr_destroy(&attr);
-    return err == 0;
+    return err;
+}
+
+bool host_thread_start(Task *task, void *(*fn)(void *), void *arg)
+{
+    pthread_t thread;
+    return host_thread_create(task, &thread, fn, arg) == 0;
 }
 
 void futex_flag_set(_Atomic uint32_t *flag)
@@ -187,17 +267,33 @@ abi_long thread_create(CPUState *cpu, const CloneRequest *rq)
 {
     CPUState *child = cpu_clone(cpu);
     Task *task = task_inherit(child, cpu->opaque);
+    ThreadStart *start = &((ThreadTask *)task)->start;
+    pthread_t thread;
+    abi_long err = 0;
     clone_set_registers(child, rq);
+    start->rq = *rq;
+    start->reports = flags_to_unshare(rq->flags) != 0;
+    atomic_store(&((ThreadTask *)task)->users, 2);
 
-    ThreadStart start = { .cpu = child, .rq = rq };
     ((Task *)cpu->opaque)->made_threads = true;
-    if (!host_thread_start(cpu->opaque, thread_main, &start)) {
-        cpu_destroy(child);
-        task_free(task);
-        return -EAGAIN;
+    atomic_fetch_add(&thread_count, 1);
+    if (host_thread_create(cpu->opaque, &thread, thread_main, task) != 0) {
+        err = -EAGAIN;
+    } else if (start->reports) {
+        futex_flag_wait(&start->done);
+        err = start->result;
     }
-    futex_flag_wait(&start.done);
-    return start.result;
+    if (err < 0) {
+        atomic_fetch_sub(&thread_count, 1);
+        cpu_destroy(child);
+        task_release(task);
+        task_free(task);
+        return err;
+    }
+    settle(task, thread);
+    int32_t tid = task->tid;
+    task_release(task);
+    return tid;
 }
 
 void thread_fork_child(void)

@@ -62,6 +62,8 @@ typedef struct BackendLayout {
     int32_t host_sp;            /* u64: C stack pointer while inside */
     int32_t host_mxcsr;         /* u32: C's MXCSR, kept by the prologue */
     int32_t ras_sp;             /* u64: return-prediction stack pointer while outside */
+    int32_t ras_bottom;         /* u64: ... when the stack is empty */
+    int32_t marks;              /* BackendMark[BACKEND_MARKS] */
     int32_t helper_args;        /* u64[4] */
     int32_t helper_ra;          /* u64: host return address of the helper call that runs (for unwinding) */
     int32_t helper_table;       /* pointers to functions, by helper number (table lies in env's block) */
@@ -118,6 +120,13 @@ static inline uint32_t backend_second_index(uint64_t pc)
 {
     return (uint32_t)pc * BACKEND_SECOND_CACHE_HASH >> (32 - BACKEND_SECOND_CACHE_BITS);
 }
+
+/* Where the return-prediction stack was when the guest saved a stack pointer (setjmp). A longjmp to it
+ * goes back there: what was called in between will not return. */
+enum { BACKEND_MARKS = 8 };
+typedef struct BackendMark {
+    uint64_t guest_sp, rsp;
+} BackendMark;
 
 /* Constants in memory for SSE, filled by backend_init_consts(). */
 typedef struct BackendConsts {

@@ -394,6 +394,45 @@ void lower_call_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     emit_landing_pad(be, op, op->k[0], op->k[1]);
 }
 
+/* ---- setjmp and longjmp ---- */
+
+/* tmp = offset of the mark for a stack pointer, [rbp + tmp + the result] its first word. */
+static int32_t emit_mark_offset(BackendContext *be, int sp, int tmp)
+{
+    _Static_assert(sizeof(BackendMark) == 16 && BACKEND_MARKS == 8, "16-aligned addresses name marks");
+    emit_mov_rr(&be->e, 0, tmp, sp);
+    emit_alu(&be->e, ALU_AND, 0, tmp, opnd_imm((BACKEND_MARKS - 1) * 16));
+    return env_disp(be, be->cfg.layout.marks);
+}
+
+void lower_call_mark(BackendContext *be, const IrOp *op, const Opnd *in, int d)
+{
+    int tmp = ra_temp(be, IR_INT);
+    int32_t disp = emit_mark_offset(be, in[0].reg, tmp);
+    x86_rx(&be->e, X86_MOV_rm_r, 1, in[0].reg, RBP, tmp, 0, disp);
+    x86_rx(&be->e, X86_MOV_rm_r, 1, RSP, RBP, tmp, 0, disp + 8);
+}
+
+/* What lies between rsp and the bottom is valid, so a mark up there may be right and does no harm when it is
+ * not. setjmp's own entry, on top when it was made, is gone. */
+void lower_call_unwind(BackendContext *be, const IrOp *op, const Opnd *in, int d)
+{
+    Emit *e = &be->e;
+    int tmp = ra_temp(be, IR_INT);
+    int32_t disp = emit_mark_offset(be, in[0].reg, tmp);
+    x86_rx(e, X86_CMP_rm_r, 1, in[0].reg, RBP, tmp, 0, disp);
+    uint8_t *other = emit_jcc8(e, X86_NE);
+    x86_rx(e, X86_MOV_r_rm, 1, tmp, RBP, tmp, 0, disp + 8);
+    emit_alu(e, ALU_CMP, 1, tmp, opnd_reg(RSP));
+    uint8_t *below = emit_jcc8(e, X86_B);
+    emit_alu(e, ALU_CMP, 1, tmp, opnd_mem(env_disp(be, be->cfg.layout.ras_bottom)));
+    uint8_t *empty = emit_jcc8(e, X86_AE);
+    emit_lea(e, 1, RSP, tmp, 16);
+    emit_here8(e, other);
+    emit_here8(e, below);
+    emit_here8(e, empty);
+}
+
 /* The prediction did not hold. */
 static void cold_ret(BackendContext *be, ColdStub *s)
 {

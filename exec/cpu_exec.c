@@ -352,6 +352,8 @@ static void fill_layout(BackendLayout *l)
         .host_sp = offsetof(CPUState, host_sp),
         .host_mxcsr = offsetof(CPUState, host_mxcsr),
         .ras_sp = offsetof(CPUState, ras_sp),
+        .ras_bottom = offsetof(CPUState, ras_bottom),
+        .marks = offsetof(CPUState, marks),
         .helper_args = offsetof(CPUState, helper_args),
         .helper_ra = offsetof(CPUState, helper_ra),
         .helper_table = offsetof(CPUState, helper_table),

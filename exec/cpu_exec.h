@@ -36,7 +36,8 @@ typedef struct CPUState {
     /* what generated code uses, reached from env */
     uint32_t exit_request;
     uint32_t host_mxcsr;
-    uint64_t host_sp, ras_sp, helper_ra, fault_addr;
+    uint64_t host_sp, ras_sp, ras_bottom, helper_ra, fault_addr;
+    BackendMark marks[BACKEND_MARKS];
     uint64_t helper_args[4];
     uint64_t scratch[4];
     uint64_t spill[32];

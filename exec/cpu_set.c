@@ -46,7 +46,7 @@ void cpu_reset_return_stack(CPUState *cpu)
         bottom[i] = 1;
     }
     bottom[0] = (uint64_t)backend_config.ras_bottom;
-    cpu->ras_sp = (uint64_t)bottom;
+    cpu->ras_sp = cpu->ras_bottom = (uint64_t)bottom;
 }
 
 /* ---- the set of CPUs ---- */

@@ -67,7 +67,7 @@ bool trans_jalr(DisasContext *dc, const DecodedInsn *d)
     /*
      * rd link  rs1 link            the manual's hint
      *   no       no                none
-     *   no       yes               pop
+     *   no       yes               pop; longjmp() pops back to where setjmp() was
      *   yes      no, or rd == rs1  push
      *   yes      another           pop, then push: a switch of coroutines. The depth stays, and
      *                              the prediction of the entry is lost: a plain jump.
@@ -78,6 +78,9 @@ bool trans_jalr(DisasContext *dc, const DecodedInsn *d)
     }
     if (slot >= 0) {
         ir_gen_call_ptr(ir, IR_I64, target, (uint64_t)slot, ret);
+    } else if (!is_link(d->rd) && is_link(d->rs1) && dc->sp_loaded) {
+        ir_gen_call_unwind(ir, IR_I64, dc->g->x[RV_SP]);
+        ir_gen_goto_ptr(ir, IR_I64, target);
     } else if (!is_link(d->rd) && is_link(d->rs1)) {
         ir_gen_ret_ptr(ir, IR_I64, target);
     } else {
@@ -127,7 +130,6 @@ TRANS_BRANCH(bgeu, IR_COND_GEU)
 TRANS_LOAD(lb, MO_8 | MO_SIGN)
 TRANS_LOAD(lh, MO_16 | MO_SIGN)
 TRANS_LOAD(lw, MO_32 | MO_SIGN)
-TRANS_LOAD(ld, MO_64)
 TRANS_LOAD(lbu, MO_8)
 TRANS_LOAD(lhu, MO_16)
 TRANS_LOAD(lwu, MO_32)
@@ -142,7 +144,24 @@ TRANS_LOAD(lwu, MO_32)
 TRANS_STORE(sb, MO_8)
 TRANS_STORE(sh, MO_16)
 TRANS_STORE(sw, MO_32)
-TRANS_STORE(sd, MO_64)
+
+bool trans_ld(DisasContext *dc, const DecodedInsn *d)
+{
+    IrTemp *base = trans_get_x(dc, d->rs1);
+    ir_gen_guest_ld(dc->base.ir, IR_I64, trans_dst_x(dc, d->rd), base, (uint64_t)d->imm, MO_64);
+    dc->sp_loaded |= d->rd == RV_SP && d->rs1 != RV_SP;
+    return true;
+}
+
+bool trans_sd(DisasContext *dc, const DecodedInsn *d)
+{
+    IrTemp *v = trans_get_x(dc, d->rs2);
+    ir_gen_guest_st(dc->base.ir, IR_I64, trans_get_x(dc, d->rs1), v, (uint64_t)d->imm, MO_64);
+    if (d->rs2 == RV_SP && d->rs1 != RV_SP) {
+        ir_gen_call_mark(dc->base.ir, IR_I64, v);
+    }
+    return true;
+}
 
 /* ---- register and immediate ---- */
 

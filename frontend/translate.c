@@ -199,6 +199,7 @@ static void riscv_tb_start(DisasContextBase *base)
     DisasContext *dc = riscv_dc(base);
     dc->boxed = 0;
     dc->const_known = 0;
+    dc->sp_loaded = false;
 }
 
 static void riscv_insn_start(DisasContextBase *base)

@@ -26,6 +26,7 @@ typedef struct DisasContext {
     uint8_t frm;                /* dynamic rounding mode in force (from tb_flags) */
     uint64_t pc;                /* of the insn being translated */
     unsigned len;               /* its length */
+    bool sp_loaded;             /* sp comes from memory other than the stack: longjmp, say */
     DecodedInsn insn;           /* id RV_ILLEGAL: no such insn */
     /* facts tracked within the TB */
     uint32_t boxed;             /* bit i: f[i] is known to be a boxed single */

@@ -58,7 +58,7 @@ BackendConfig make_config(uint32_t features, unsigned npin, bool random, bool gs
     l->env_bias = 128;
 #define FIELD(f) l->f = offsetof(TestEnv, f)
     FIELD(pc), FIELD(fp_status), FIELD(exit_request), FIELD(host_sp), FIELD(host_mxcsr),
-    FIELD(ras_sp), FIELD(helper_args), FIELD(helper_ra), FIELD(helper_table), FIELD(scratch),
+    FIELD(ras_sp), FIELD(ras_bottom), FIELD(marks), FIELD(helper_args), FIELD(helper_ra), FIELD(helper_table), FIELD(scratch),
     FIELD(spill), FIELD(jump_cache), FIELD(consts), FIELD(fault_addr);
 #undef FIELD
     l->jump_cache_bits = JC_BITS;
@@ -115,7 +115,7 @@ void env_reset(void)
         env.jump_cache[i].pc = ~(uint64_t)0;
     }
     memset(ras, 0xff, sizeof(ras));
-    env.ras_sp = (uintptr_t)(ras + RAS_SIZE - 64 - BACKEND_RAS_SLACK);
+    env.ras_sp = env.ras_bottom = (uintptr_t)(ras + RAS_SIZE - 64 - BACKEND_RAS_SLACK);
     env.fp_status = 0x1f80;
 }
 

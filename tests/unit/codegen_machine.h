@@ -23,7 +23,8 @@ typedef struct TestEnv {
     uint64_t misc[NMISC];       /* env_ld, env_st */
     uint64_t pc;                /* what precedes it, the interpreter knows too */
     uint32_t fp_status, exit_request, host_mxcsr;
-    uint64_t host_sp, ras_sp, helper_ra, fault_addr, helper_args[4], scratch[4], spill[32];
+    BackendMark marks[BACKEND_MARKS];
+    uint64_t host_sp, ras_sp, ras_bottom, helper_ra, fault_addr, helper_args[4], scratch[4], spill[32];
     BackendConsts consts;
     uint64_t helper_table[8];
     JumpCacheEntry jump_cache[1 << JC_BITS];

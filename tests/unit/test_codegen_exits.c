@@ -82,6 +82,57 @@ START_TEST(test_call_return)
 }
 END_TEST
 
+/* setjmp() marks, calls pile up, longjmp() unwinds to before setjmp()'s own call. */
+START_TEST(test_unwind)
+{
+    Machine m = plain_machine();
+    uint64_t bottom = env.ras_sp;
+
+    start_program(&m);
+    ir_gen_call_mark(m.ir, IR_I64, m.gpr[2]);
+    ir_gen_exit_tb(m.ir, IR_I64, 5, 0x10000);
+    const uint8_t *mark = finish_program(&m, 0);
+    start_program(&m);
+    ir_gen_call_unwind(m.ir, IR_I64, m.gpr[2]);
+    ir_gen_goto_ptr(m.ir, IR_I64, m.gpr[10]);
+    const uint8_t *unwind = finish_program(&m, 1);
+    start_program(&m);
+    m.ir->nslots = 2;
+    ir_gen_call_tb(m.ir, IR_I64, 0, 0x10800, 0x10004);
+    const uint8_t *call = finish_program(&m, 2);
+
+    static const struct {
+        unsigned calls_before, calls_after;
+        uint64_t sp;            /* at unwind; marked: 0x7000 */
+        int entries;            /* left at the end */
+    } rows[] = {
+        { 1, 0, 0x7000, 0 }, { 2, 3, 0x7000, 1 }, { 2, 3, 0x7080, 5 }, { 2, 3, 0x7010, 5 },
+        { 0, 0, 0x7000, 0 }, { 0, 2, 0x7000, 2 }, { 20, 30, 0x7000, 19 },
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        env.ras_sp = bottom;
+        for (unsigned n = 0; n < rows[i].calls_before; n++) {
+            expect_exit(&m, call, true, BACKEND_EXIT_SLOT | 0, 0x10800);
+        }
+        env.gpr[2] = 0x7000;
+        expect_exit(&m, mark, true, BACKEND_EXIT_REASON | 5, 0x10000);
+        for (unsigned n = 0; n < rows[i].calls_after; n++) {
+            expect_exit(&m, call, true, BACKEND_EXIT_SLOT | 0, 0x10800);
+        }
+        env.gpr[2] = rows[i].sp;
+        env.gpr[10] = 0x2000;
+        expect_exit(&m, unwind, false, BACKEND_EXIT_LOOKUP, 0x2000);
+        ck_assert_msg(env.ras_sp == bottom - 16 * (uint64_t)rows[i].entries, "row %u: %ld", i,
+                      (long)(bottom - env.ras_sp) / 16);
+    }
+    env.ras_sp = bottom;        /* entries that the mark counts on are gone */
+    env.gpr[2] = 0x7000;
+    expect_exit(&m, unwind, false, BACKEND_EXIT_LOOKUP, 0x2000);
+    ck_assert_uint_eq(env.ras_sp, bottom);
+    machine_free(&m);
+}
+END_TEST
+
 START_TEST(test_call_ptr)
 {
     static const uint64_t ret_pc[] = { 0x10004, 0x7fff12345678 };
@@ -337,6 +388,7 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_test(tc, test_call_return);
     tcase_add_test(tc, test_call_ptr);
+    tcase_add_test(tc, test_unwind);
     tcase_add_test(tc, test_jump_cache);
     tcase_add_test(tc, test_second_jump_cache);
     tcase_add_test(tc, test_polls);

@@ -281,7 +281,10 @@ static void add_options(Scratch *s)
     if (self_fd >= 0) {             /* the child may need it as much as we do */
         add_option(s, "-selffd", keep(s, g_strdup_printf("%d", dup(self_fd))));
     }
-    if (ids.on) {
+    if (path_is_root()) {
+        add_option(s, "-root-paths", path_prefix());
+    }
+    if (path_is_root() || ids.on) {
         add_option(s, "-ids", keep(s, ids_state()));
     }
 }
@@ -290,11 +293,12 @@ static void add_options(Scratch *s)
  * a script behind a descriptor that closes. */
 static const char *child_path(Scratch *s, const ExecFile *f)
 {
-    if (f->dirfd == AT_FDCWD || f->path[0] == '/') {
+    if (f->dirfd == AT_FDCWD || f->guest_path[0] == '/') {
         return f->guest_path[0] == '-' ? keep(s, g_strconcat("./", f->guest_path, NULL))
                                        : f->guest_path;
     }
-    char *name = g_strdup_printf("/dev/fd/%d%s%s", f->dirfd, *f->path ? "/" : "", f->path);
+    char *name =
+        g_strdup_printf("/dev/fd/%d%s%s", f->dirfd, *f->guest_path ? "/" : "", f->guest_path);
     if (exec_kind(f->fd) == EXEC_SCRIPT) {      /* its interpreter opens it by that name */
         return fcntl(f->dirfd, F_GETFD) & FD_CLOEXEC ? (g_free(name), NULL) : keep(s, name);
     }
@@ -435,10 +439,9 @@ static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv
         f.dirfd = AT_FDCWD;
         f.flags = 0;
     }
-    if (f.guest_path[0] == '/') {
-        f.path = path_resolve(f.guest_path, buf, !(flags & AT_SYMLINK_NOFOLLOW));
-    } else if (f.dirfd == AT_FDCWD) {
-        f.path = f.guest_path;
+    f.path = path_resolve_at(f.dirfd, f.guest_path, buf, !(f.flags & AT_SYMLINK_NOFOLLOW));
+    if (!f.path) {
+        return -errno;
     }
     if (flags & AT_EXECVE_CHECK_) {
         return exec_check(&f);

@@ -11,10 +11,13 @@
 
 IdState ids;
 
-/* ---- state as text: four users, four groups, then the supplementary groups ---- */
+/* ---- state as text: four users, four groups, the supplementary groups; "host": the kernel's ---- */
 
 char *ids_state(void)
 {
+    if (!ids.on) {
+        return g_strdup("host");
+    }
     GString *s = g_string_new(NULL);
     const Ids *both[] = { &ids.user, &ids.group };
     for (unsigned i = 0; i < 2; i++) {
@@ -31,10 +34,10 @@ bool ids_emulate(const char *state)
 {
     uint32_t *all[] = { &ids.user.real,  &ids.user.effective,  &ids.user.saved,  &ids.user.fs,
                         &ids.group.real, &ids.group.effective, &ids.group.saved, &ids.group.fs };
-    ids.on = true;
+    ids.on = !state || strcmp(state, "host") != 0;
     ids.host_uid = geteuid();
     ids.host_gid = getegid();
-    if (!state) {
+    if (!state || !ids.on) {
         return true;
     }
     ids.groups = g_new(uint32_t, strlen(state));

@@ -23,8 +23,8 @@ typedef struct IdState {
 } IdState;
 extern IdState ids;
 
-/* From now on the guest's ids are ours: root's, or what `state` (of ids_state()) says. False: that is
- * malformed. Once, before the guest runs. */
+/* From now on the guest's ids are root's, or as `state` (of ids_state()) says. False: that is
+ * malformed. Before the guest runs. */
 bool ids_emulate(const char *state);
 /* For a program that this process executes, g_free(). */
 char *ids_state(void);

@@ -141,7 +141,7 @@ static bool find_program(Program *p, char **envp, GError **err)
         if (!enter_script(p, err)) {
             return false;
         }
-        if (exec_kind(p->fd) == EXEC_HOST) {
+        if (exec_kind(p->fd) == EXEC_HOST && !path_is_root()) {
             execve(p->host_path, p->argv, envp);
         }
     }
@@ -158,6 +158,9 @@ static const char *exec_path_of(const Program *p)
         host[n] = '\0';
     } else if (!realpath(p->host_path, host)) {
         return p->path;
+    }
+    if (path_is_root()) {
+        return g_strdup(path_to_guest(host));
     }
     /* Found under the prefix by its name in the guest: that is what the guest is told. */
     size_t len = strlen(path_prefix());
@@ -262,13 +265,16 @@ int main(int argc, char **argv, char **envp)
     if (cl.self_fd >= 0) {
         exec_adopt_self(cl.self_fd);
     }
+    if (*user_options.root &&
+        !root_enter(user_options.root, user_options.root_by_paths, &err)) {
+        die(err->message);
+    }
     if (cl.ids && !ids_emulate(cl.ids)) {
         die("-ids: not what ids_state() says");
     }
-    if (*user_options.root && !root_enter(user_options.root, &err)) {
-        die(err->message);
+    if (!path_is_root()) {
+        path_init(user_options.ld_prefix);
     }
-    path_init(user_options.ld_prefix);
     mmap_init();
     prog.path = cl.program;
     prog.argc = cl.argc;

@@ -168,6 +168,14 @@ static bool set_ld_prefix(Parse *p, const char *arg)
 static bool set_root(Parse *p, const char *arg)
 {
     user_options.root = arg;
+    user_options.root_by_paths = false;
+    return true;
+}
+
+static bool set_root_paths(Parse *p, const char *arg)
+{
+    user_options.root = arg;
+    user_options.root_by_paths = true;
     return true;
 }
 
@@ -542,9 +550,10 @@ static bool parse_env(Parse *p, char **envp, const char *prefix)
 /* Options that a child does not get: they are about the first program, or set anew for each. */
 static bool is_for_first_only(const OptionRow *row)
 {
-    static SetFn *const sets[] = { set_ld_prefix, set_root,    set_argv0,   set_set_env, set_unset_env,
-                                   set_ids,       set_exec_fd, set_self_fd, set_seccomp, set_traced,
-                                   set_cache };
+    static SetFn *const sets[] = {
+        set_ld_prefix, set_root, set_root_paths, set_ids, set_argv0, set_set_env, set_unset_env,
+        set_exec_fd, set_self_fd, set_seccomp, set_traced, set_cache,
+    };
     for (size_t i = 0; i < G_N_ELEMENTS(sets); i++) {
         if (row->set == sets[i]) {
             return true;
@@ -661,7 +670,7 @@ bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt,
     }
     if (*user_options.root) {           /* holds all there is; children are in it */
         user_options.ld_prefix = "";
-        set_unset_env(&p, "RIVET_ROOT,QEMU_ROOT");
+        set_unset_env(&p, "RIVET_ROOT,QEMU_ROOT,RIVET_ROOT_PATHS,QEMU_ROOT_PATHS");
     }
     set_inherited(binfmt->no_options ? 1 : at, argv, p.cache);
     set_image_dir(p.cache, binfmt->secure);

@@ -53,6 +53,7 @@ static bool clip(const ProcMapLine *m, const Range *r, ProcMapLine *out)
         return false;
     }
     *out = *m;
+    out->name = (char *)path_to_guest(m->name);
     out->start = start - guest_base;
     out->end = end - guest_base;
     out->perms[0] = r->prot & PROT_READ ? 'r' : '-';

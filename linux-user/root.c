@@ -5,6 +5,8 @@
  * /dev are the host's unless dir has its own. A user who may not make one makes a user namespace
  * first, where he is root; he is the only user there, so the others are emulated (sys_ids.c). The
  * emulator stays reachable by a descriptor (exec.c). Children are inside already.
+ *
+ * Where no namespace can be made, paths are translated instead (path.c), here and in children.
  */
 #include "linux-user/root.h"
 
@@ -23,16 +25,17 @@
 
 #include "linux-user/ids.h"
 #include "linux-user/loader.h"
+#include "linux-user/path.h"
 #include "linux-user/thread.h"
 
-/* What belongs to the running system, with something that is there only when it is mounted. */
+/* What is in the host's trees only when they are mounted. */
 static const struct {
-    const char *dir, *probe;
+    const char *name;
     mode_t type;
-} system_dirs[] = {
-    { "proc", "proc/self", S_IFDIR },
-    { "sys", "sys/kernel", S_IFDIR },
-    { "dev", "dev/null", S_IFCHR },
+} probes[PATH_TREES] = {
+    [PATH_PROC] = { "self", S_IFDIR },
+    [PATH_SYS] = { "kernel", S_IFDIR },
+    [PATH_DEV] = { "null", S_IFCHR },
 };
 
 static bool write_text(const char *path, const char *text)
@@ -57,16 +60,30 @@ static bool enter_user_namespace(void)
            write_text("/proc/self/uid_map", uids) && write_text("/proc/self/gid_map", gids);
 }
 
-static bool bind_system_dirs(void)
+/* The trees of the host's that dir has a place for and not of its own, as bits. */
+static unsigned missing_trees(const char *dir)
 {
-    for (unsigned i = 0; i < G_N_ELEMENTS(system_dirs); i++) {
+    unsigned missing = 0;
+    for (unsigned i = 0; i < PATH_TREES; i++) {
         struct stat st;
-        char host[16];
-        if (stat(system_dirs[i].probe, &st) == 0 && (st.st_mode & S_IFMT) == system_dirs[i].type) {
-            continue;
+        char place[PATH_MAX + 16];
+        snprintf(place, sizeof(place), "%s%s/%s", dir, path_trees[i], probes[i].name);
+        bool live = stat(place, &st) == 0 && (st.st_mode & S_IFMT) == probes[i].type;
+        *strrchr(place, '/') = '\0';
+        if (!live && stat(place, &st) == 0 && S_ISDIR(st.st_mode)) {
+            missing |= 1u << i;
         }
-        snprintf(host, sizeof(host), "/%s", system_dirs[i].dir);
-        if (mount(host, system_dirs[i].dir, NULL, MS_BIND | MS_REC, NULL) < 0 && errno != ENOENT) {
+    }
+    return missing;
+}
+
+static bool bind_trees(const char *dir)
+{
+    unsigned trees = missing_trees(dir);
+    for (unsigned i = 0; i < PATH_TREES; i++) {
+        char place[PATH_MAX + 16];
+        snprintf(place, sizeof(place), "%s%s", dir, path_trees[i]);
+        if (trees >> i & 1 && mount(path_trees[i], place, NULL, MS_BIND | MS_REC, NULL) < 0) {
             return false;
         }
     }
@@ -78,7 +95,7 @@ static bool change_root(const char *dir, const char *cwd)
 {
     return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0 &&
            mount(dir, dir, NULL, MS_BIND | MS_REC, NULL) == 0 && chdir(dir) == 0 &&
-           bind_system_dirs() && syscall(SYS_pivot_root, ".", ".") == 0 &&
+           bind_trees(dir) && syscall(SYS_pivot_root, ".", ".") == 0 &&
            umount2(".", MNT_DETACH) == 0 && (chdir(cwd) == 0 || chdir("/") == 0);
 }
 
@@ -113,7 +130,20 @@ static const char *inside(const char *dir, char cwd[PATH_MAX])
     return under ? cwd + n : "/";
 }
 
-bool root_enter(const char *name, GError **err)
+static bool enter_by_paths(const char *dir)
+{
+    char cwd[PATH_MAX];
+    if (strcmp(inside(dir, cwd), "/") == 0 && chdir(dir) < 0) {
+        return false;
+    }
+    path_init_root(dir, missing_trees(dir));
+    if (geteuid() != 0) {
+        ids_emulate(NULL);
+    }
+    return true;
+}
+
+bool root_enter(const char *name, bool by_paths, GError **err)
 {
     char dir[PATH_MAX], cwd_buf[PATH_MAX];
     struct stat st;
@@ -127,14 +157,21 @@ bool root_enter(const char *name, GError **err)
     }
     exec_keep_self();
     const char *cwd = inside(dir, cwd_buf);
-    if (geteuid() == 0 && works(enter_as_root, dir, cwd)) {
-        return enter_as_root(dir, cwd);
+    bool ok;
+    if (!by_paths && geteuid() == 0 && works(enter_as_root, dir, cwd)) {
+        ok = enter_as_root(dir, cwd);
+    } else if (!by_paths && works(enter_as_user, dir, cwd)) {
+        ok = enter_as_user(dir, cwd) && ids_emulate(NULL);
+    } else {
+        ok = enter_by_paths(dir);
     }
-    if (works(enter_as_user, dir, cwd) && enter_as_user(dir, cwd)) {
-        ids_emulate(NULL);
-        return true;
+    if (!ok) {
+        g_set_error(err, RIVET_LOAD_ERROR, 1, "-root %s: %s", name, g_strerror(errno));
     }
-    g_set_error(err, RIVET_LOAD_ERROR, 1,
-                "-root %s: neither a mount namespace nor a user namespace can be made here", name);
-    return false;
+    return ok;
+}
+
+void root_change(const char *dir)
+{
+    path_init_root(dir, 0);
 }

@@ -8,7 +8,9 @@
 #include <stdbool.h>
 
 /* Make dir the root of this process, before it has threads, and move to the same directory inside or
- * to its root. False: the error is one line. */
-bool root_enter(const char *dir, GError **err);
+ * to its root. by_paths: without asking the kernel. False: the error is one line. */
+bool root_enter(const char *dir, bool by_paths, GError **err);
+/* chroot() under a root that is a matter of paths. */
+void root_change(const char *host_dir);
 
 #endif

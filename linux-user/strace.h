@@ -41,6 +41,7 @@ typedef struct SyscallRow {
     int16_t host_nr;            /* for forwarded calls */
     uint8_t ptr_mask;           /* bit i: argument i is a pointer */
     uint8_t path_mask;          /* bit i: argument i is a path */
+    bool has_address;           /* an argument is, or holds, the address of a socket */
     uint8_t ret;                /* ArgKind */
     uint8_t arg[6];             /* ArgKind */
 } SyscallRow;

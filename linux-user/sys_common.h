@@ -6,6 +6,7 @@
 
 #include <glib.h>
 #include <limits.h>
+#include <sys/un.h>
 
 #include "linux-user/path.h"
 #include "linux-user/strace.h"
@@ -32,15 +33,32 @@ static inline const SyscallRow *current_row(const CPUState *cpu)
 /* Forward the row with its arguments converted (syscall_convert.c) when guest_base or -L ask for it. */
 abi_long forward_call(const SyscallRow *row, const abi_ulong *a, HostCall *call);
 
-/* The guest path at addr for the host kernel: the guest's own string, or what path_resolve() made of
- * it in buf. */
-abi_ulong path_arg(abi_ulong addr, bool follow, char buf[PATH_MAX]);
+/* The guest path at addr, relative to dirfd, for the host kernel: the guest's own string, or what
+ * path_resolve_at() made of it in buf; or -errno, which path_failed() tells. */
+abi_ulong path_arg(abi_ulong dirfd, abi_ulong addr, bool follow, char buf[PATH_MAX]);
+static inline bool path_failed(abi_ulong path)
+{
+    return path > (abi_ulong)-4096;
+}
 
 /* The same for a call with AT_* flags: AT_SYMLINK_NOFOLLOW decides. */
-static inline abi_ulong path_arg_at(abi_ulong addr, abi_ulong flags, char buf[PATH_MAX])
+static inline abi_ulong path_arg_at(abi_ulong dirfd, abi_ulong addr, abi_ulong flags,
+                                    char buf[PATH_MAX])
 {
-    return path_arg(addr, !(flags & 0x100), buf);
+    return path_arg(dirfd, addr, !(flags & 0x100), buf);
 }
+
+/* sys_net.c: the address of a Unix socket is a path. For the host, where that is another one: made of
+ * the guest's of *len bytes, which may change; to be closed after the call. */
+typedef struct SocketName {
+    struct sockaddr_un un;
+    int dir;                        /* of a path that does not fit, or -1 */
+} SocketName;
+abi_ulong socket_name_arg(SocketName *n, abi_ulong addr, abi_ulong *len, bool follow);
+void socket_name_close(SocketName *n);
+/* The host has written an address of len bytes to addr, where there was room for `room`: as the guest
+ * calls it. Returns its length. */
+uint32_t socket_name_to_guest(abi_ulong addr, uint32_t room, uint32_t len);
 
 /* With a guest_base: an argument that may be a number or a pointer. Numbers are never mapped. */
 abi_ulong maybe_pointer(abi_ulong arg);

@@ -7,6 +7,7 @@
  */
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -198,11 +199,30 @@ abi_long sys_openat(CPUState *cpu, const abi_ulong *a)
     if (ret != PROC_NOT_OURS) {
         return ret;
     }
-    abi_ulong path = path_arg(a[1], open_follows(a[2]), buf);
+    abi_ulong path = path_arg(a[0], a[1], open_follows(a[2]), buf);
+    if (path_failed(path)) {
+        return (abi_long)path;
+    }
     if (open_writes(a[2]) && text_busy((int)a[0], path)) {
         return -ETXTBSY;
     }
     return safe_syscall(__NR_openat, a[0], path, a[2], a[3], 0, 0);
+}
+
+/* openat2() that sees links as they are, below our own root. A relative path starts where it should,
+ * and has no links to leave by. */
+static abi_long open_in_root(const abi_ulong *a, struct open_how *how)
+{
+    char first = 0;
+    if (!guest_read(&first, a[1], 1) || first != '/') {
+        return safe_syscall(__NR_openat2, a[0], shift_arg(a[1]), host_arg(how), sizeof(*how), 0, 0);
+    }
+    int root = open(path_prefix(), O_PATH | O_CLOEXEC);
+    how->resolve |= RESOLVE_IN_ROOT;
+    abi_long ret = safe_syscall(__NR_openat2, (abi_ulong)root, shift_arg(a[1]), host_arg(how),
+                                sizeof(*how), 0, 0);
+    close(root);
+    return ret;
 }
 
 abi_long sys_openat2(CPUState *cpu, const abi_ulong *a)
@@ -216,7 +236,13 @@ abi_long sys_openat2(CPUState *cpu, const abi_ulong *a)
         if (ret != PROC_NOT_OURS) {
             return ret;
         }
-        path = path_arg(a[1], open_follows(how.flags), buf);
+        if (path_is_root() && how.resolve & RESOLVE_NO_SYMLINKS) {
+            return open_in_root(a, &how);
+        }
+        path = path_arg(a[0], a[1], open_follows(how.flags), buf);
+        if (path_failed(path)) {
+            return (abi_long)path;
+        }
         if (open_writes(how.flags) && text_busy((int)a[0], path)) {
             return -ETXTBSY;
         }
@@ -227,11 +253,44 @@ abi_long sys_openat2(CPUState *cpu, const abi_ulong *a)
 abi_long sys_truncate(CPUState *cpu, const abi_ulong *a)
 {
     char buf[PATH_MAX];
-    abi_ulong path = path_arg(a[0], true, buf);
+    abi_ulong path = path_arg((abi_ulong)AT_FDCWD, a[0], true, buf);
+    if (path_failed(path)) {
+        return (abi_long)path;
+    }
     if (text_busy(AT_FDCWD, path)) {
         return -ETXTBSY;
     }
     return host_call(__NR_truncate, path, a[1], 0, 0, 0, 0);
+}
+
+/* A link of /proc tells where on the host it leads. */
+static bool tells_host_path(abi_ulong dirfd, abi_ulong path)
+{
+    char link[32], dir[PATH_MAX];
+    const char *text = (const char *)(uintptr_t)path;
+    if (text[0] == '/') {
+        return g_str_has_prefix(text, "/proc/");
+    }
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", (int)dirfd);
+    ssize_t n = readlink((int)dirfd == AT_FDCWD ? "/proc/self/cwd" : link, dir, sizeof(dir) - 1);
+    return n >= 5 && memcmp(dir, "/proc", 5) == 0;
+}
+
+static abi_long readlink_in_root(const abi_ulong *a)
+{
+    char buf[PATH_MAX], text[PATH_MAX];
+    abi_ulong path = path_arg(a[0], a[1], false, buf);
+    if (path_failed(path) || (int)a[3] <= 0) {
+        return path_failed(path) ? (abi_long)path : -EINVAL;
+    }
+    abi_long n = host_call(__NR_readlinkat, a[0], path, host_arg(text), sizeof(text) - 1, 0, 0);
+    if (n < 0) {
+        return n;
+    }
+    text[n] = '\0';
+    const char *shown = tells_host_path(a[0], path) ? path_to_guest(text) : text;
+    size_t len = MIN(strlen(shown), a[3]);
+    return guest_write(a[2], shown, len) ? (abi_long)len : -EFAULT;
 }
 
 abi_long sys_readlinkat(CPUState *cpu, const abi_ulong *a)
@@ -242,7 +301,29 @@ abi_long sys_readlinkat(CPUState *cpu, const abi_ulong *a)
         size_t len = MIN(strlen(exe), a[3]);
         return guest_write(a[2], exe, len) ? (abi_long)len : -EFAULT;
     }
-    return host_call(__NR_readlinkat, a[0], path_arg(a[1], false, buf), shift_arg(a[2]), a[3], 0, 0);
+    if (path_is_root()) {
+        return readlink_in_root(a);
+    }
+    return host_call(__NR_readlinkat, a[0], path_arg(a[0], a[1], false, buf), shift_arg(a[2]), a[3],
+                     0, 0);
+}
+
+abi_long sys_getcwd(CPUState *cpu, const abi_ulong *a)
+{
+    char host[PATH_MAX];
+    if (!path_is_root()) {
+        return sys_forward(cpu, a);
+    }
+    abi_long n = host_call(__NR_getcwd, host_arg(host), sizeof(host), 0, 0, 0, 0);
+    if (n < 0) {
+        return n;
+    }
+    const char *cwd = path_to_guest(host);
+    size_t len = strlen(cwd) + 1;
+    if (len > a[1]) {
+        return -ERANGE;
+    }
+    return guest_write(a[0], cwd, len) ? (abi_long)len : -EFAULT;
 }
 
 /* --- stat --------------------------------------------------------------------------------------- */
@@ -285,7 +366,7 @@ static abi_ulong stat_path(abi_ulong *dirfd, abi_ulong path, abi_ulong flags, ch
         }
         return host_arg(resolved);
     }
-    return path_arg_at(path, flags, buf);
+    return path_arg_at(*dirfd, path, flags, buf);
 }
 
 abi_long sys_newfstatat(CPUState *cpu, const abi_ulong *a)
@@ -294,6 +375,9 @@ abi_long sys_newfstatat(CPUState *cpu, const abi_ulong *a)
     struct stat st;
     abi_ulong dirfd = a[0];
     abi_ulong path = stat_path(&dirfd, a[1], a[3], buf);
+    if (path_failed(path)) {
+        return (abi_long)path;
+    }
     abi_long ret = host_call(__NR_newfstatat, dirfd, path, host_arg(&st), a[3], 0, 0);
     return ret < 0 ? ret : stat_to_guest(a[2], &st);
 }
@@ -310,6 +394,9 @@ abi_long sys_statx(CPUState *cpu, const abi_ulong *a)
     char buf[PATH_MAX];
     abi_ulong dirfd = a[0];
     abi_ulong path = stat_path(&dirfd, a[1], a[2], buf);
+    if (path_failed(path)) {
+        return (abi_long)path;
+    }
     abi_long ret = host_call(__NR_statx, dirfd, path, a[2], a[3], shift_arg(a[4]), 0);
     struct statx st;
     if (G_UNLIKELY(ret == 0 && ids.on) && guest_read(&st, a[4], sizeof(st))) {

@@ -3,10 +3,12 @@
  * Source: kernel/fork.c, kernel/exit.c, kernel/sys.c, kernel/sched/syscalls.c, arch/riscv.
  */
 #include <linux/membarrier.h>
+#include <fcntl.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,6 +17,8 @@
 #include "exec/log.h"
 #include "linux-user/mmap.h"
 #include "linux-user/seccomp.h"
+#include "linux-user/ids.h"
+#include "linux-user/root.h"
 #include "linux-user/sys_common.h"
 #include "linux-user/thread.h"
 
@@ -140,12 +144,36 @@ abi_long sys_clone3(CPUState *cpu, const abi_ulong *a)
 
 enum { GUEST_pivot_root = 41, GUEST_chroot = 51 };
 
+/* chroot() where the root is a matter of paths. */
+static abi_long change_root_path(const Task *task, const abi_ulong *a)
+{
+    char buf[PATH_MAX], dir[PATH_MAX];
+    abi_ulong path = path_arg((abi_ulong)AT_FDCWD, a[0], true, buf);
+    if (path_failed(path)) {
+        return (abi_long)path;
+    }
+    /* faults and permissions: as of a directory that is looked into */
+    abi_long ret = host_syscall(SYS_openat, AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (ret < 0) {
+        return ret;
+    }
+    close((int)ret);
+    if (ids_euid() != 0 || task->is_vfork_child) {
+        return -EPERM;
+    }
+    root_change(realpath((const char *)(uintptr_t)path, dir));
+    return 0;
+}
+
 /* Our children need our executable when they call execve: open it before / and /proc change. */
 abi_long sys_change_root(CPUState *cpu, const abi_ulong *a)
 {
     Task *task = cpu->opaque;
     abi_ulong nr = cpu->env.gpr[RV_A7];
     exec_keep_self();
+    if (path_is_root() && nr == GUEST_chroot) {
+        return change_root_path(task, a);
+    }
     abi_long ret = sys_forward(cpu, a);
     image_disable();
     if (ret == 0 && (nr == GUEST_chroot || nr == GUEST_pivot_root) && !task->is_vfork_child) {

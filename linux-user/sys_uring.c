@@ -104,7 +104,7 @@ void uring_mapped(int fd, abi_ulong off, abi_ulong addr)
 
 abi_long sys_io_uring_setup(CPUState *cpu, const abi_ulong *a)
 {
-    if (guest_base) {
+    if (guest_base || path_is_root()) {     /* what is in a ring cannot be translated */
         return -ENOSYS;
     }
     abi_long ret = host_call(__NR_io_uring_setup, a[0], a[1], 0, 0, 0, 0);

@@ -14,6 +14,8 @@
 #define IS_PTR(k) (ARG_##k >= ARG_PTR)
 #define IS_PATH(k) (ARG_##k == ARG_PATH || ARG_##k == ARG_PATHNF)
 
+#define IS_ADDRESS(k) (ARG_##k == ARG_SOCKADDR || ARG_##k == ARG_MSGHDR || ARG_##k == ARG_MMSGHDR)
+
 static const SyscallRow rows[] = {
 #define SYSCALL(nr, call, func, result, a0, a1, a2, a3, a4, a5)                                    \
     [nr] = {                                                                                       \
@@ -24,6 +26,7 @@ static const SyscallRow rows[] = {
                     IS_PTR(a4) << 4 | IS_PTR(a5) << 5,                                             \
         .path_mask = IS_PATH(a0) | IS_PATH(a1) << 1 | IS_PATH(a2) << 2 | IS_PATH(a3) << 3 |        \
                      IS_PATH(a4) << 4 | IS_PATH(a5) << 5,                                          \
+        .has_address = IS_ADDRESS(a1) || IS_ADDRESS(a4),                                           \
         .ret = ARG_##result,                                                                       \
         .arg = { ARG_##a0, ARG_##a1, ARG_##a2, ARG_##a3, ARG_##a4, ARG_##a5 },                     \
     },
@@ -81,7 +84,8 @@ abi_long host_call(long nr, abi_ulong a0, abi_ulong a1, abi_ulong a2, abi_ulong 
 static inline abi_long forward(const CPUState *cpu, const abi_ulong *a, HostCall *call)
 {
     const SyscallRow *row = current_row(cpu);
-    if (G_UNLIKELY(guest_base || (row->path_mask && path_has_prefix()))) {
+    if (G_UNLIKELY(guest_base || (row->path_mask && path_has_prefix()) ||
+                   (row->has_address && path_is_root()))) {
         return forward_call(row, a, call);
     }
     return call(row->host_nr, a[0], a[1], a[2], a[3], a[4], a[5]);

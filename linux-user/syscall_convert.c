@@ -1,14 +1,16 @@
 /*
  * linux-user/syscall_convert.c: forwarded calls whose arguments must change on the way.
  *
- * Two reasons: guest_base is not 0 (every pointer moves, also those inside iovec and msghdr), or -L is
- * in force (paths are resolved). Everything is decided by the kinds in syscalls.def.
+ * Two reasons: guest_base is not 0 (every pointer moves, also those inside iovec and msghdr), or -L or
+ * --root is in force (paths are resolved). Everything is decided by the kinds in syscalls.def.
  *
  * Not converted with a guest_base: pointers inside the structures of io_submit, fsconfig, keyctl, bpf,
  * move_pages and of most ioctls.
  */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "linux-user/sys_common.h"
@@ -19,7 +21,7 @@ enum {
     AT_SYMLINK_FOLLOW_ = 0x400,
 };
 
-abi_ulong path_arg(abi_ulong addr, bool follow, char buf[PATH_MAX])
+abi_ulong path_arg(abi_ulong dirfd, abi_ulong addr, bool follow, char buf[PATH_MAX])
 {
     if (!addr || !path_has_prefix()) {
         return shift_arg(addr);
@@ -28,13 +30,11 @@ abi_ulong path_arg(abi_ulong addr, bool follow, char buf[PATH_MAX])
     if (!path) {
         return shift_arg(addr);         /* the kernel says EFAULT */
     }
-    const char *host = strlen(path) < PATH_MAX ? path_resolve(path, buf, follow) : path;
+    const char *host = path_resolve_at((int)dirfd, path, buf, follow);
+    int err = errno;
     bool same = host == path;
-    if (!same && host != buf) {
-        g_strlcpy(buf, host, PATH_MAX);
-    }
     g_free(path);
-    return same ? shift_arg(addr) : host_arg(buf);
+    return !host ? (abi_ulong)-err : same ? shift_arg(addr) : host_arg(buf);
 }
 
 /* Host copy of a guest iovec array (g_free), or NULL when the kernel shall find the fault itself. */
@@ -59,7 +59,6 @@ static struct iovec *msg_to_host(struct msghdr *m)
 {
     struct iovec *iov = iov_copy((abi_ulong)(uintptr_t)m->msg_iov, m->msg_iovlen);
     m->msg_iov = iov ? iov : (void *)(uintptr_t)shift_arg((abi_ulong)(uintptr_t)m->msg_iov);
-    m->msg_name = (void *)(uintptr_t)shift_arg((abi_ulong)(uintptr_t)m->msg_name);
     m->msg_control = (void *)(uintptr_t)shift_arg((abi_ulong)(uintptr_t)m->msg_control);
     return iov;
 }
@@ -76,13 +75,35 @@ static void msg_results(struct msghdr *guest, const struct msghdr *host)
 typedef struct MsgArray {
     abi_ulong addr;
     size_t stride, count;
+    bool sends;                     /* sendmsg, sendmmsg: their names go to the host */
     uint8_t *guest, *host;
     struct iovec **iov;
+    SocketName *name;
 } MsgArray;
 
-static bool msgs_copy(MsgArray *ma, abi_ulong addr, size_t stride, abi_ulong count)
+static void msg_name_to_host(struct msghdr *m, SocketName *name)
 {
-    *ma = (MsgArray){ .addr = addr, .stride = stride, .count = MIN(count, MAX_IOV) };
+    abi_ulong len = m->msg_namelen;
+    m->msg_name = (void *)(uintptr_t)socket_name_arg(name, (abi_ulong)(uintptr_t)m->msg_name, &len,
+                                                     true);
+    m->msg_namelen = (socklen_t)len;
+}
+
+/* A name that was sent is as it was; one that was received may be another for the guest. */
+static void msg_name_from_host(const MsgArray *ma, const struct msghdr *guest, struct msghdr *host)
+{
+    if (ma->sends) {
+        host->msg_namelen = guest->msg_namelen;
+    } else if (path_is_root() && guest->msg_name) {
+        host->msg_namelen = socket_name_to_guest((abi_ulong)(uintptr_t)guest->msg_name,
+                                                 guest->msg_namelen, host->msg_namelen);
+    }
+}
+
+static bool msgs_copy(MsgArray *ma, abi_ulong addr, size_t stride, abi_ulong count, bool sends)
+{
+    *ma = (MsgArray){ .addr = addr, .stride = stride, .count = MIN(count, MAX_IOV),
+                      .sends = sends };
     size_t bytes = ma->count * stride;
     ma->guest = g_malloc0(bytes + 1);
     if (!addr || !guest_read(ma->guest, addr, bytes)) {
@@ -91,8 +112,16 @@ static bool msgs_copy(MsgArray *ma, abi_ulong addr, size_t stride, abi_ulong cou
     }
     ma->host = g_memdup2(ma->guest, bytes + 1);
     ma->iov = g_new0(struct iovec *, ma->count + 1);
+    ma->name = g_new0(SocketName, ma->count + 1);
     for (size_t i = 0; i < ma->count; i++) {
-        ma->iov[i] = msg_to_host((struct msghdr *)(ma->host + i * stride));
+        struct msghdr *m = (struct msghdr *)(ma->host + i * stride);
+        ma->iov[i] = msg_to_host(m);
+        ma->name[i].dir = -1;
+        if (sends) {
+            msg_name_to_host(m, &ma->name[i]);
+        } else {
+            m->msg_name = (void *)(uintptr_t)shift_arg((abi_ulong)(uintptr_t)m->msg_name);
+        }
     }
     return true;
 }
@@ -102,8 +131,10 @@ static void msgs_finish(MsgArray *ma, abi_long ret)
     size_t done = ret < 0 ? 0 : ma->stride == sizeof(struct msghdr) ? 1 : (size_t)ret;
     for (size_t i = 0; i < ma->count; i++) {
         uint8_t *guest = ma->guest + i * ma->stride;
-        const uint8_t *host = ma->host + i * ma->stride;
+        uint8_t *host = ma->host + i * ma->stride;
+        socket_name_close(&ma->name[i]);
         if (i < done) {
+            msg_name_from_host(ma, (struct msghdr *)guest, (struct msghdr *)host);
             msg_results((struct msghdr *)guest, (const struct msghdr *)host);
             memcpy(guest + sizeof(struct msghdr), host + sizeof(struct msghdr),
                    ma->stride - sizeof(struct msghdr));
@@ -113,6 +144,7 @@ static void msgs_finish(MsgArray *ma, abi_long ret)
     if (done) {
         guest_write(ma->addr, ma->guest, MIN(done, ma->count) * ma->stride);
     }
+    g_free(ma->name);
     g_free(ma->iov);
     g_free(ma->host);
     g_free(ma->guest);
@@ -138,6 +170,9 @@ abi_long forward_call(const SyscallRow *row, const abi_ulong *a, HostCall *call)
 {
     char path[2][PATH_MAX];             /* no call has more than two */
     unsigned paths = 0;
+    SocketName name = { .dir = -1 };
+    abi_ulong name_len = 0;
+    unsigned name_at = 0;               /* the argument that has its length */
     struct iovec *iov = NULL;
     MsgArray msgs = { 0 };
     abi_ulong flags = at_flags(row, a);
@@ -146,24 +181,38 @@ abi_long forward_call(const SyscallRow *row, const abi_ulong *a, HostCall *call)
         ArgKind kind = (ArgKind)row->arg[i];
         b[i] = row->ptr_mask >> i & 1 ? shift_arg(a[i]) : a[i];
         if (row->path_mask >> i & 1) {
-            b[i] = path_arg(a[i], path_follows(row, i, flags), path[paths++]);
+            bool relative = i > 0 && row->arg[i - 1] == ARG_DIRFD;
+            b[i] = path_arg(relative ? a[i - 1] : (abi_ulong)AT_FDCWD, a[i],
+                            path_follows(row, i, flags), path[paths++]);
+            if (path_failed(b[i])) {
+                return (abi_long)b[i];
+            }
+        } else if (kind == ARG_SOCKADDR && path_is_root()) {
+            name_len = a[i + 1];
+            name_at = i + 1;
+            b[i] = socket_name_arg(&name, a[i], &name_len, row->host_nr != __NR_bind);
         } else if (guest_base && kind == ARG_IOV) {
             iov = iov_copy(a[i], a[i + 1]);
             b[i] = iov ? host_arg(iov) : b[i];
-        } else if (guest_base && (kind == ARG_MSGHDR || kind == ARG_MMSGHDR)) {
+        } else if ((guest_base || path_is_root()) && (kind == ARG_MSGHDR || kind == ARG_MMSGHDR)) {
             bool one = kind == ARG_MSGHDR;
+            bool sends = row->host_nr == __NR_sendmsg || row->host_nr == __NR_sendmmsg;
             size_t stride = one ? sizeof(struct msghdr) : sizeof(struct mmsghdr);
-            if (msgs_copy(&msgs, a[i], stride, one ? 1 : a[i + 1])) {
+            if (msgs_copy(&msgs, a[i], stride, one ? 1 : a[i + 1], sends)) {
                 b[i] = host_arg(msgs.host);
             } else {
                 msgs.count = 0;
             }
         }
     }
+    if (name_at) {
+        b[name_at] = name_len;
+    }
     abi_long ret = call(row->host_nr, b[0], b[1], b[2], b[3], b[4], b[5]);
     if (msgs.host && msgs.count) {
         msgs_finish(&msgs, ret);
     }
+    socket_name_close(&name);
     g_free(iov);
     return ret;
 }

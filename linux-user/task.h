@@ -63,6 +63,7 @@ extern Process process;
 typedef struct UserOptions {
     const char *ld_prefix;          /* -L, "" when none */
     const char *root;               /* -root, "" when none or entered by a parent */
+    bool root_by_paths;             /* -root-paths */
     const char *cpu_model;
     const char *uname_release;      /* -r or NULL */
     const char *argv0;              /* -0 or NULL */

@@ -1,7 +1,9 @@
 /*
- * test_path.c: -L. links: linux-user/path.c
+ * test_path.c: -L and --root. links: linux-user/path.c
  */
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +64,8 @@ static void make_tree(void)
     make_link("/loop2", "/loop1");
     make_link("/loop1", "/loop2");
     make_link("/", "/rootlink");
+    make_link("/proc/self/mounts", "/mounts");
+    make_link("/proc/self", "/self");
 }
 
 /* want: the path inside the prefix; NULL: unchanged */
@@ -154,6 +158,133 @@ START_TEST(too_long)
 }
 END_TEST
 
+/* -L: a path relative to a directory in the prefix stays inside; one relative to another is left. */
+static const struct {
+    const char *dir, *path;
+    bool follow;
+    const char *want;               /* in the prefix; NULL: unchanged */
+} relative[] = {
+    { "/usr/bin", "awk", true, "/usr/bin/mawk" },
+    { "/usr/bin", "awk", false, NULL },
+    { "/usr/bin", "mawk", true, NULL },
+    { "/usr/bin", "../lib/libx.so", true, "/usr/lib/libx.so.1.2" },
+    { "/usr", "../../../lib/libx.so.1.2", true, "/usr/lib/libx.so.1.2" },
+    { "/", "rootlink/lib", true, "/usr/lib" },
+    { "/usr", "bin/none", true, NULL },
+    { "/usr", ".", true, NULL },
+};
+
+START_TEST(relative_path)
+{
+    char buf[PATH_MAX], want[PATH_MAX], dir[PATH_MAX];
+    const char *path = relative[_i].path;
+    snprintf(want, sizeof(want), "%s%s", root, relative[_i].want ? relative[_i].want : "");
+    snprintf(dir, sizeof(dir), "%s%s", root, relative[_i].dir);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY);
+    for (int by_fd = 0; by_fd < 2; by_fd++) {
+        ck_assert_int_eq(by_fd ? chdir("/") : chdir(dir), 0);
+        const char *got = path_resolve_at(by_fd ? fd : AT_FDCWD, path, buf, relative[_i].follow);
+        ck_assert_ptr_nonnull(got);
+        ck_assert_str_eq(got, relative[_i].want ? want : path);
+    }
+    close(fd);
+    ck_assert_ptr_eq(path_resolve(path, buf, true), path);      /* in another directory */
+    ck_assert_ptr_eq(path_resolve_at(-1, path, buf, true), path);
+}
+END_TEST
+
+START_TEST(link_to_host)
+{
+    char buf[PATH_MAX];
+    ck_assert_str_eq(path_resolve("/mounts", buf, true), "/proc/self/mounts");
+    ck_assert_str_eq(path_resolve("/self/mounts", buf, true), "/proc/self/mounts");
+}
+END_TEST
+
+/* --root by paths. want: under the root, or with a '=' before it as it is; NULL: refused */
+static const struct {
+    const char *path;
+    bool follow;
+    const char *want;
+} root_cases[] = {
+    { "/", true, "/" },
+    { "/etc/passwd", true, "/etc/passwd" },
+    { "/usr/bin/awk", true, "/usr/bin/mawk" },
+    { "/usr/bin/up", true, "/usr/bin/mawk" },
+    { "/usr/bin/dangling", true, "/nowhere/at-all" },
+    { "/usr/bin/dangling/", true, "/nowhere/at-all/" },
+    { "/none/../etc", true, "/none/../etc" },
+    { "/../../../etc/shadow", true, "/etc/shadow" },
+    { "/usr/bin/mawk/x", true, "/usr/bin/mawk/x" },
+    { "/loop1", true, NULL },
+    { "/loop1", false, "/loop1" },
+    { "/proc", true, "=/proc" },
+    { "/usr/../proc/self/maps", true, "=/proc/self/maps" },
+    { "/proc/../usr/bin/awk", true, "/usr/bin/mawk" },
+    { "/proc/self/../../lib", true, "/usr/lib" },
+    { "/proc/self/root/usr/bin/awk", true, "/usr/bin/mawk" },
+    { "/proc/self/root", true, "/" },
+    { "/proc/self/root", false, "=/proc/self/root" },
+    { "/proc/self/cwd/bin/awk", true, "/usr/bin/mawk" },
+    { "/proc/self/exe", true, "=/proc/self/exe" },
+    { "/mounts", true, "=/proc/self/mounts" },
+    { "/dev/null", true, "/dev/null" },         /* it has none */
+    { "/tmp/x", true, "/tmp/x" },
+    { "bin/awk", true, "/usr/bin/mawk" },       /* in /usr */
+    { "bin/mawk", true, "=bin/mawk" },
+    { "../../..", true, "/" },
+    { "", true, "=" },
+};
+
+/* /proc/self is a link to a number. */
+static void undo_self(char *path)
+{
+    char self[32];
+    snprintf(self, sizeof(self), "/proc/%d", (int)getpid());
+    size_t n = strlen(self);
+    if (strncmp(path, self, n) == 0) {
+        char rest[PATH_MAX];
+        strcpy(rest, path + n);
+        strcpy(path, "/proc/self");
+        strcat(path, rest);
+    }
+}
+
+START_TEST(resolve_in_root)
+{
+    char buf[PATH_MAX], want[PATH_MAX], got[PATH_MAX] = "";
+    const char *w = root_cases[_i].want;
+    path_init_root(root, 1u << PATH_PROC);
+    snprintf(buf, sizeof(buf), "%s/usr", root);
+    ck_assert_int_eq(chdir(buf), 0);
+    const char *host = path_resolve_at(AT_FDCWD, root_cases[_i].path, buf, root_cases[_i].follow);
+    ck_assert_int_eq(host != NULL, w != NULL);
+    if (!w) {
+        ck_assert_int_eq(errno, ELOOP);
+        return;
+    }
+    strcpy(got, host);
+    undo_self(got);
+    bool whole = strcmp(w, "/") == 0 && got[strlen(got) - 1] != '/';
+    snprintf(want, sizeof(want), "%s%s", *w == '=' ? "" : root, *w == '=' ? w + 1 : whole ? "" : w);
+    ck_assert_str_eq(got, want);
+}
+END_TEST
+
+START_TEST(to_guest)
+{
+    char host[PATH_MAX];
+    snprintf(host, sizeof(host), "%s/usr/bin", root);
+    ck_assert_ptr_eq(path_to_guest(host), host);        /* -L shows the host's */
+    path_init_root(root, 0);
+    ck_assert_str_eq(path_to_guest(host), "/usr/bin");
+    ck_assert_str_eq(path_to_guest(root), "/");
+    ck_assert_str_eq(path_to_guest("/usr"), "/usr");
+    snprintf(host, sizeof(host), "%s2/usr", root);
+    ck_assert_str_eq(path_to_guest(host), host);
+}
+END_TEST
+
 int main(void)
 {
     make_tree();
@@ -164,6 +295,10 @@ int main(void)
     tcase_add_test(t, no_prefix);
     tcase_add_test(t, relative_prefix);
     tcase_add_test(t, too_long);
+    tcase_add_loop_test(t, relative_path, 0, sizeof(relative) / sizeof(relative[0]));
+    tcase_add_test(t, link_to_host);
+    tcase_add_loop_test(t, resolve_in_root, 0, sizeof(root_cases) / sizeof(root_cases[0]));
+    tcase_add_test(t, to_guest);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -126,17 +126,31 @@ static bool push_todo(Walk *w, const char *text, size_t n)
     return true;
 }
 
-static void step_up(Walk *w)
+typedef enum StepResult { STEP_ON, STEP_ABSENT, STEP_FAILED } StepResult;
+
+/* "..", which only a directory has. */
+static StepResult step_up(Walk *w)
 {
     size_t len = w->len;
+    if (len + 4 > PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return STEP_FAILED;
+    }
+    memcpy(w->out + len, "/.", 3);
+    if (access(w->out, F_OK) < 0) {
+        memcpy(w->out + len, "/..", 4);
+        w->len += 3;
+        return STEP_ABSENT;
+    }
     size_t floor = w->host ? 0 : prefix_len;
     while (len > floor && w->out[--len] != '/') {
     }
     if (w->host && len == 0) {
         set_out(w, prefix, prefix_len);
-        return;
+    } else {
+        w->out[w->len = len] = '\0';
     }
-    w->out[w->len = len] = '\0';
+    return STEP_ON;
 }
 
 /* Links of /proc that lead somewhere by themselves: "/a/directory", "pipe:[5]", "net:[7]". */
@@ -144,8 +158,6 @@ static bool is_magic(const Walk *w, const char *text)
 {
     return w->host && is_below(w->out, "/proc", 5) && (text[0] == '/' || strchr(text, ':'));
 }
-
-typedef enum StepResult { STEP_ON, STEP_ABSENT, STEP_FAILED } StepResult;
 
 /* Append what is left as it is: it does not exist, or the kernel knows better. */
 static StepResult leave_rest(Walk *w)
@@ -217,30 +229,40 @@ static bool is_name(const char *todo, size_t n, const char *name)
     return n == strlen(name) && memcmp(todo, name, n) == 0;
 }
 
+/* A path that ends so names no entry: rmdir() or rename() of it are errors. */
+static void add_dot(Walk *w)
+{
+    if (w->len + 2 < PATH_MAX) {
+        memcpy(w->out + w->len, "/.", 3);
+        w->len += 2;
+    }
+}
+
 static StepResult walk(Walk *w, bool follow)
 {
+    bool up = is_root;              /* nothing, or "..", was last */
     for (;;) {
         w->todo += strspn(w->todo, "/");
         size_t n = strcspn(w->todo, "/");
         if (n == 0) {
+            if (up) {
+                add_dot(w);
+            }
             return STEP_ON;
         }
         const char *name = w->todo;
         bool last = name[n + strspn(name + n, "/")] == '\0';
         w->todo += n;
         if (is_name(name, n, ".")) {
-            /* kept at the end: rmdir("x/.") is an error */
-            if (last && w->len + 2 < PATH_MAX) {
-                memcpy(w->out + w->len, "/.", 3);
-                w->len += 2;
+            if (last) {
+                add_dot(w);
+                return STEP_ON;
             }
             continue;
         }
-        if (is_name(name, n, "..")) {
-            step_up(w);
-            continue;
-        }
-        StepResult r = step(w, name, n, last, follow);
+        bool is_up = is_name(name, n, "..");
+        up = is_up && is_root;
+        StepResult r = is_up ? step_up(w) : step(w, name, n, last, follow);
         if (r == STEP_ABSENT && is_root) {
             return leave_rest(w);
         }

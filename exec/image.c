@@ -68,14 +68,15 @@ uint64_t image_page_hash(const uint8_t bytes[IMAGE_PAGE])
 
 /* ---- who we are ---- */
 
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));   /* the linker's */
+extern const uint8_t __ehdr_start[] __attribute__((visibility("hidden")));  /* the linker's */
 
 /* The linker's build ID of this program; 0 bytes when it has none. */
 static size_t build_id(uint8_t id[BUILD_ID_BYTES])
 {
-    const uint8_t *base = (const uint8_t *)&__ehdr_start;       /* of a PIE: address 0 */
-    const ElfW(Phdr) *ph = (const void *)(base + __ehdr_start.e_phoff);
-    for (unsigned i = 0; i < __ehdr_start.e_phnum; i++) {
+    const uint8_t *base = __ehdr_start;         /* of a PIE: address 0 */
+    const ElfW(Ehdr) *eh = (const void *)base;
+    const ElfW(Phdr) *ph = (const void *)(base + eh->e_phoff);
+    for (unsigned i = 0; i < eh->e_phnum; i++) {
         if (ph[i].p_type != PT_NOTE) {
             continue;
         }

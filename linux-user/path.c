@@ -105,6 +105,7 @@ typedef struct Walk {
     char buf[2 * PATH_MAX];
     char *todo;
     int links;
+    bool slash;                     /* at the end of the path, or of a link there: a directory */
 } Walk;
 
 static void set_out(Walk *w, const char *path, size_t n)
@@ -193,6 +194,7 @@ static StepResult follow_link(Walk *w, size_t before, char *text, size_t n, bool
         errno = n == 0 ? ENOENT : ELOOP;
         return STEP_FAILED;
     }
+    w->slash |= last && text[n - 1] == '/';
     if (text[0] == '/') {
         set_out(w, prefix, prefix_len);
     } else {
@@ -300,7 +302,7 @@ static bool begin(Walk *w, int dirfd, const char *path)
     return true;
 }
 
-const char *path_resolve_at(int dirfd, const char *path, char *buf, bool follow)
+const char *path_resolve_at(int dirfd, const char *path, char *buf, PathFinal final)
 {
     Walk w = { .out = buf };
     size_t n = prefix_len ? strlen(path) : 0;
@@ -310,12 +312,12 @@ const char *path_resolve_at(int dirfd, const char *path, char *buf, bool follow)
     size_t start = w.len;
     w.todo = w.buf + sizeof(w.buf) - n - 1;
     memcpy(w.todo, path, n + 1);
-    bool slash = path[n - 1] == '/';
-    StepResult r = walk(&w, follow || slash);
+    w.slash = path[n - 1] == '/';
+    StepResult r = walk(&w, final == PATH_FOLLOW || (w.slash && final != PATH_ENTRY));
     if (r != STEP_ON) {
         return is_root ? NULL : path;
     }
-    if (slash && w.len + 1 < PATH_MAX && w.out[w.len - 1] != '/') {
+    if (w.slash && w.len + 1 < PATH_MAX && w.out[w.len - 1] != '/') {
         buf[w.len++] = '/';
         buf[w.len] = '\0';
     }
@@ -326,6 +328,6 @@ const char *path_resolve_at(int dirfd, const char *path, char *buf, bool follow)
 
 const char *path_resolve(const char *path, char *buf, bool follow)
 {
-    const char *host = path_resolve_at(AT_FDCWD, path, buf, follow);
+    const char *host = path_resolve_at(AT_FDCWD, path, buf, follow ? PATH_FOLLOW : PATH_NOFOLLOW);
     return host ? host : "";
 }

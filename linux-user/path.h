@@ -24,10 +24,13 @@ bool path_is_root(void);
 /* The prefix, absolute and resolved, without a trailing slash; "" when there is none. */
 const char *path_prefix(void);
 
+/* What becomes of a final symbolic link: it is left unless a slash follows; resolved; or left, because
+ * the call is about the directory's entry. */
+typedef enum PathFinal { PATH_NOFOLLOW, PATH_FOLLOW, PATH_ENTRY } PathFinal;
+
 /* The host path for `path`, which is relative to dirfd: `path` itself or buf (PATH_MAX); what is in buf
- * is absolute. follow: resolve a final symbolic link as well. NULL and errno: too many links, or too
- * long; with -L it never fails. */
-const char *path_resolve_at(int dirfd, const char *path, char *buf, bool follow);
+ * is absolute. NULL and errno: too many links, or too long; with -L it never fails. */
+const char *path_resolve_at(int dirfd, const char *path, char *buf, PathFinal final);
 /* The same relative to the current directory; "", which is no file, when it fails. */
 const char *path_resolve(const char *path, char *buf, bool follow);
 

@@ -272,6 +272,7 @@ static bool put_input(GString *s, ArgKind kind, abi_ulong v, abi_ulong next)
     switch (kind) {
     case ARG_PATH:
     case ARG_PATHNF:
+    case ARG_PATHENT:
     case ARG_STR:
         put_string(s, v);
         return true;

@@ -23,7 +23,7 @@ typedef enum ArgKind {
     ARG_AF, ARG_SOCKTYPE,
     /* pointers */
     ARG_PTR,            /* printed as a number */
-    ARG_PATH, ARG_PATHNF, ARG_STR, ARG_STRV,
+    ARG_PATH, ARG_PATHNF, ARG_PATHENT, ARG_STR, ARG_STRV,
     ARG_INBUF,          /* length in the next argument */
     ARG_OUTBUF,         /* length is the result */
     ARG_FDPAIR, ARG_STAT, ARG_OUTTIME,      /* filled in by the call */

@@ -35,7 +35,7 @@ abi_long forward_call(const SyscallRow *row, const abi_ulong *a, HostCall *call)
 
 /* The guest path at addr, relative to dirfd, for the host kernel: the guest's own string, or what
  * path_resolve_at() made of it in buf; or -errno, which path_failed() tells. */
-abi_ulong path_arg(abi_ulong dirfd, abi_ulong addr, bool follow, char buf[PATH_MAX]);
+abi_ulong path_arg(abi_ulong dirfd, abi_ulong addr, PathFinal final, char buf[PATH_MAX]);
 static inline bool path_failed(abi_ulong path)
 {
     return path > (abi_ulong)-4096;
@@ -45,7 +45,7 @@ static inline bool path_failed(abi_ulong path)
 static inline abi_ulong path_arg_at(abi_ulong dirfd, abi_ulong addr, abi_ulong flags,
                                     char buf[PATH_MAX])
 {
-    return path_arg(dirfd, addr, !(flags & 0x100), buf);
+    return path_arg(dirfd, addr, flags & 0x100 ? PATH_NOFOLLOW : PATH_FOLLOW, buf);
 }
 
 /* sys_net.c: the address of a Unix socket is a path. For the host, where that is another one: made of
@@ -54,7 +54,7 @@ typedef struct SocketName {
     struct sockaddr_un un;
     int dir;                        /* of a path that does not fit, or -1 */
 } SocketName;
-abi_ulong socket_name_arg(SocketName *n, abi_ulong addr, abi_ulong *len, bool follow);
+abi_ulong socket_name_arg(SocketName *n, abi_ulong addr, abi_ulong *len, PathFinal final);
 void socket_name_close(SocketName *n);
 /* The host has written an address of len bytes to addr, where there was room for `room`: as the guest
  * calls it. Returns its length. */

@@ -38,7 +38,7 @@ static bool set_path(SocketName *n, const char *host)
     return n->dir >= 0 && len < (int)sizeof(n->un.sun_path);
 }
 
-abi_ulong socket_name_arg(SocketName *n, abi_ulong addr, abi_ulong *len, bool follow)
+abi_ulong socket_name_arg(SocketName *n, abi_ulong addr, abi_ulong *len, PathFinal final)
 {
     char path[sizeof(n->un.sun_path) + 1] = "", buf[PATH_MAX];
     abi_ulong size = *len;
@@ -48,7 +48,7 @@ abi_ulong socket_name_arg(SocketName *n, abi_ulong addr, abi_ulong *len, bool fo
         return shift_arg(addr);
     }
     memcpy(path, n->un.sun_path, size - PATH_OFFSET);
-    const char *host = path_resolve_at(AT_FDCWD, path, buf, follow);
+    const char *host = path_resolve_at(AT_FDCWD, path, buf, final);
     if (host == path) {
         return shift_arg(addr);
     }

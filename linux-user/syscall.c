@@ -12,7 +12,7 @@
 #include "linux-user/sys_common.h"
 
 #define IS_PTR(k) (ARG_##k >= ARG_PTR)
-#define IS_PATH(k) (ARG_##k == ARG_PATH || ARG_##k == ARG_PATHNF)
+#define IS_PATH(k) (ARG_##k >= ARG_PATH && ARG_##k <= ARG_PATHENT)
 
 #define IS_ADDRESS(k) (ARG_##k == ARG_SOCKADDR || ARG_##k == ARG_MSGHDR || ARG_##k == ARG_MMSGHDR)
 

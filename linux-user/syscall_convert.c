@@ -21,7 +21,7 @@ enum {
     AT_SYMLINK_FOLLOW_ = 0x400,
 };
 
-abi_ulong path_arg(abi_ulong dirfd, abi_ulong addr, bool follow, char buf[PATH_MAX])
+abi_ulong path_arg(abi_ulong dirfd, abi_ulong addr, PathFinal final, char buf[PATH_MAX])
 {
     if (!addr || !path_has_prefix()) {
         return shift_arg(addr);
@@ -30,7 +30,7 @@ abi_ulong path_arg(abi_ulong dirfd, abi_ulong addr, bool follow, char buf[PATH_M
     if (!path) {
         return shift_arg(addr);         /* the kernel says EFAULT */
     }
-    const char *host = path_resolve_at((int)dirfd, path, buf, follow);
+    const char *host = path_resolve_at((int)dirfd, path, buf, final);
     int err = errno;
     bool same = host == path;
     g_free(path);
@@ -161,9 +161,16 @@ static abi_ulong at_flags(const SyscallRow *row, const abi_ulong *a)
     return 0;
 }
 
-static bool path_follows(const SyscallRow *row, unsigned i, abi_ulong flags)
+static PathFinal path_final(const SyscallRow *row, unsigned i, abi_ulong flags)
 {
-    return row->arg[i] == ARG_PATH ? !(flags & AT_SYMLINK_NOFOLLOW_) : (flags & AT_SYMLINK_FOLLOW_) != 0;
+    switch (row->arg[i]) {
+    case ARG_PATHENT:
+        return PATH_ENTRY;
+    case ARG_PATHNF:
+        return flags & AT_SYMLINK_FOLLOW_ ? PATH_FOLLOW : PATH_NOFOLLOW;
+    default:
+        return flags & AT_SYMLINK_NOFOLLOW_ ? PATH_NOFOLLOW : PATH_FOLLOW;
+    }
 }
 
 abi_long forward_call(const SyscallRow *row, const abi_ulong *a, HostCall *call)
@@ -183,14 +190,14 @@ abi_long forward_call(const SyscallRow *row, const abi_ulong *a, HostCall *call)
         if (row->path_mask >> i & 1) {
             bool relative = i > 0 && row->arg[i - 1] == ARG_DIRFD;
             b[i] = path_arg(relative ? a[i - 1] : (abi_ulong)AT_FDCWD, a[i],
-                            path_follows(row, i, flags), path[paths++]);
+                            path_final(row, i, flags), path[paths++]);
             if (path_failed(b[i])) {
                 return (abi_long)b[i];
             }
         } else if (kind == ARG_SOCKADDR && path_is_root()) {
             name_len = a[i + 1];
             name_at = i + 1;
-            b[i] = socket_name_arg(&name, a[i], &name_len, row->host_nr != __NR_bind);
+            b[i] = socket_name_arg(&name, a[i], &name_len, row->host_nr == __NR_bind ? PATH_ENTRY : PATH_FOLLOW);
         } else if (guest_base && kind == ARG_IOV) {
             iov = iov_copy(a[i], a[i + 1]);
             b[i] = iov ? host_arg(iov) : b[i];

@@ -272,6 +272,17 @@ START_TEST(resolve_in_root)
 }
 END_TEST
 
+/* A slash after a link makes it a directory, unless the link itself is what the call is about. */
+START_TEST(entry)
+{
+    char buf[PATH_MAX], want[PATH_MAX];
+    snprintf(want, sizeof(want), "%s/lib/", root);
+    ck_assert_str_eq(path_resolve_at(AT_FDCWD, "/lib/", buf, PATH_ENTRY), want);
+    snprintf(want, sizeof(want), "%s/usr/lib/", root);
+    ck_assert_str_eq(path_resolve_at(AT_FDCWD, "/lib/", buf, PATH_NOFOLLOW), want);
+}
+END_TEST
+
 START_TEST(to_guest)
 {
     char host[PATH_MAX];
@@ -299,6 +310,7 @@ int main(void)
     tcase_add_loop_test(t, relative_path, 0, sizeof(relative) / sizeof(relative[0]));
     tcase_add_test(t, link_to_host);
     tcase_add_loop_test(t, resolve_in_root, 0, sizeof(root_cases) / sizeof(root_cases[0]));
+    tcase_add_test(t, entry);
     tcase_add_test(t, to_guest);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

@@ -396,9 +396,11 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
     }
     signal_exec_prepare(task);
     ret = -ENOEXEC;
-    if ((!here || f->set_id) && !task->seccomp) {
+    bool by_kernel = !here || (f->set_id && !ids.on);
+    if (by_kernel && !task->seccomp && !path_is_root()) {
         /* A set-user-ID program gets its rights only from the kernel, through binfmt_misc. Under
-         * filters there is nothing but RISC-V: they could not hold for the host's programs. */
+         * filters, and a root that is a matter of paths, there is nothing but RISC-V: they could not
+         * hold for the host's programs. */
         ret = exec_host(s, f, env);
     }
     if (here && ret == -ENOEXEC) {

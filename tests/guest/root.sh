@@ -15,6 +15,7 @@ make_root() {
     root=$dir/$1
     mkdir -p "$root/etc" "$root/dir" "$root/proc" "$root/sys" "$root/dev" "$root/tmp"
     cp "$dir/view" "$root/view"
+    cp /bin/true "$root/host"
     echo motd >"$root/etc/motd"
     ln -s /etc/motd "$root/abs"
     ln -s ../../../../etc/motd "$root/etc/up"

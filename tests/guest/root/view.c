@@ -4,6 +4,7 @@
  *   /view     this program           /etc/motd "motd"        /abs -> /etc/motd
  *   /to-view -> /view                /script #!/to-view      /dir/to-script -> /script
  *   /etc/up -> ../../../../etc/motd  /dir/abs -> /etc/motd   /etc/dir -> /dir      /loop -> /loop
+ *   /host is a dynamic program of the host's
  *   /secret does not exist inside; ../secret and argv[2] (its host path) do, outside
  */
 #define _GNU_SOURCE
@@ -287,6 +288,7 @@ static void programs(void)
     CHECK(run((char *[]){ "/secret", NULL }, 0) == ENOENT);
     CHECK(run((char *[]){ "/etc/motd", NULL }, 0) == EACCES);
     CHECK(run((char *[]){ "/no-interpreter", NULL }, 0) == ENOENT);
+    CHECK(run((char *[]){ "/host", NULL }, 0) > 0);     /* its interpreter is outside */
 }
 
 /* What a packaging tool does on its way to another user. */

@@ -31,6 +31,13 @@ static const LowerRow row_shift_cl = {
     .fn = lower_shift_cl, .out = OUT_R, .in = { IN_RMI, IN_C }, .clobber = C,
 };
 
+static const LowerRow row_div_const = {
+    .fn = lower_div_const, .out = OUT_D, .in = { IN_RM, IN_K }, .clobber = A | D, .itemps = 1,
+};
+static const LowerRow row_rem_const = {
+    .fn = lower_div_const, .out = OUT_A, .in = { IN_RM, IN_K }, .clobber = A | D, .itemps = 1,
+};
+
 /* Computed jumps of a TB with its own pins: the target leaves the pinned registers first. */
 static const LowerRow rows_jump[] = {
     [IR_call_ptr - IR_call_ptr] = { .fn = lower_call_ptr, .in = { IN_A }, .clobber = A, .itemps = 2 },
@@ -48,8 +55,12 @@ static const LowerRow *choose_row(const BackendContext *be, const IrOp *op)
         (op->opcode >= IR_rotl || !have(be, HOST_BMI2))) {
         return &row_shift_cl;
     }
+    if (op->opcode - (unsigned)IR_divs <= IR_remu - IR_divs && div_by_const(op)) {
+        return op->opcode <= IR_divu ? &row_div_const : &row_rem_const;
+    }
     return &lower_table[op->opcode];
 }
+_Static_assert(IR_divu == IR_divs + 1 && IR_rems == IR_divs + 2 && IR_remu == IR_divs + 3, "choose_row()");
 _Static_assert(IR_shr == IR_shl + 1 && IR_sar == IR_shl + 2 && IR_rotl == IR_shl + 3 &&
                IR_rotr == IR_shl + 4, "choose_row() takes them as a range");
 

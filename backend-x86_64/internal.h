@@ -127,7 +127,9 @@ void emit_pins_leave(BackendContext *be);
 
 /* lower_exit.c: leave for the loop: rax, edx, jmp. env->pc is stored already. */
 void emit_leave(BackendContext *be, uint32_t why);
-LowerFn lower_shift_cl;
+LowerFn lower_shift_cl, lower_div_const;
+/* lower_div.c: is op a division that lower_div_const() can do? */
+bool div_by_const(const IrOp *op);
 
 /* Emitters, by name in lower.def: LowerFn prototypes. */
 #define LOWER(name, fn, out, in0, in1, in2, in3, clobber, itemps, xtemps) LowerFn fn;

@@ -139,7 +139,7 @@ static bool can_demote(const IrOp *op, const LowerRow *row, const IrTemp *t, uns
                        bool any)
 {
     for (unsigned j = 0; j < op->nin; j++) {
-        if (op->in[j] == t && !(row->in[j] & (IN_BIT_M | IN_BIT_A | IN_BIT_C)) &&
+        if (op->in[j] == t && !(row->in[j] & (IN_BIT_M | IN_BIT_A | IN_BIT_C | IN_BIT_K)) &&
             (j < todo || !any)) {
             return false;
         }
@@ -249,6 +249,10 @@ static inline bool is_narrow(const IrOp *op, unsigned i)
 static inline bool is_at_rest(BackendContext *be, const IrOp *op, unsigned kind, unsigned i, Opnd *o)
 {
     const IrTemp *t = op->in[i];
+    if (kind & IN_BIT_K) {
+        *o = opnd_imm(0);
+        return true;
+    }
     if (t->kind == IR_CONST && (kind & IN_BIT_I)) {
         int64_t v = is_narrow(op, i) ? (int32_t)t->value : (int64_t)t->value;
         if (fits_s32(v) || (op->opcode == IR_mov && t->reg < 0)) {
@@ -385,7 +389,7 @@ void ra_resolve(BackendContext *be, const IrOp *op, const LowerRow *row, Opnd *i
     uint32_t in_place = row->clobber ? empty_clobbered(be, op, row) : 0;
     uint32_t locked = row->clobber;
     for (unsigned i = 0; i < op->nin; i++) {
-        if (op->in[i]->reg >= 0) {
+        if (op->in[i]->reg >= 0 && !(row->in[i] & IN_BIT_K)) {
             locked |= 1u << op->in[i]->reg;
         }
     }

@@ -44,8 +44,9 @@ typedef enum InKind {
     IN_A = 8 | 1,               /* in rax; the emitter may overwrite it (rax must be in CLOBBER or
                                    be the output) */
     IN_C = 16 | 1,              /* in rcx, likewise */
+    IN_K = 32,                  /* a constant that the emitter looks up in the op */
 } InKind;
-enum { IN_BIT_M = 2, IN_BIT_I = 4, IN_BIT_A = 8, IN_BIT_C = 16 };
+enum { IN_BIT_M = 2, IN_BIT_I = 4, IN_BIT_A = 8, IN_BIT_C = 16, IN_BIT_K = 32 };
 
 /* The output register. */
 typedef enum OutKind {

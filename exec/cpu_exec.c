@@ -291,6 +291,10 @@ static CPUException run(CPUState *cpu)
             last = e.tb;
             last_slot = (unsigned)e.why;
             env->pc = slot_pc(last, last_slot);
+            if (__builtin_expect(last->region, 0) && last_slot < tb_region(last)->nguards) {
+                tb_region_refuted(last);
+                last = NULL;
+            }
             last_flushes = code_buffer.flushes;
         }
     }

@@ -200,7 +200,7 @@ static void copy_header(Writer *w, Kept *k)
     atomic_store(&tb->hash_next, 0);
     tb->page_next[0] = tb->page_next[1] = 0;
     tb->incoming = 0;
-    tb->no_region = false;
+    tb->no_region = tb->no_guess = false;
     for (unsigned n = 0; n < tb->nslots; n++) {
         const TBJump *old = &from->jump[n];
         const uint8_t *old_code = tb_code(from);

@@ -73,6 +73,7 @@ struct TranslationBlock {
     bool needs_alone;               /* its atomics are none: see exec_memory_shared() */
     bool region;                    /* made of several TBs: a TbRegion lies behind the jumps */
     bool no_region;                 /* not to become the header of one */
+    bool no_guess;                  /* ... of one that is good for certain values of registers only */
     TBJump jump[];
 };
 _Static_assert(sizeof(TBJump) == 32 && sizeof(TranslationBlock) <= 64 + 8,
@@ -87,6 +88,7 @@ typedef struct TbRange {
 
 typedef struct TbRegion {
     BackendPins pins;
+    uint32_t nguards;               /* slots 0 to nguards - 1 leave at the start: a guess was wrong */
     uint32_t nranges;
     TbRange range[];
 } TbRegion;

@@ -71,6 +71,7 @@ uint64_t tb_guest_pc(const TranslationBlock *tb, const void *host);
 /* region.c: TBs of the second tier. tb_lock held where not said. */
 void tb_region_promote(CPUState *cpu, TranslationBlock *from, unsigned n);  /* takes it; slot n is hot */
 void tb_region_dropped(TranslationBlock *tb);           /* tb, a region, is being dropped */
+void tb_region_refuted(TranslationBlock *tb);           /* takes it; tb, left by a guard, has to go */
 
 /* cpu_exec.c */
 void cpu_request_leave_all(void);                       /* each CPU comes to the loop at a poll */

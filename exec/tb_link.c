@@ -64,6 +64,9 @@ static void chain(TBJump *j, TranslationBlock *to)
 void tb_link_locked(TranslationBlock *from, unsigned n, TranslationBlock *to)
 {
     TBJump *j = &from->jump[n];
+    if (from->region && n < tb_region(from)->nguards) {
+        return;
+    }
     if (n < from->nslots && !j->to && !atomic_load(&from->invalid) && !atomic_load(&to->invalid) &&
         from->flags == to->flags && !backend_config.no_chain) {
         chain(j, to);

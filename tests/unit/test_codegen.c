@@ -153,6 +153,41 @@ START_TEST(test_every_int_op)
 }
 END_TEST
 
+/* Divisions by constants: small ones, near powers of 2, any; dividends near their multiples. */
+static uint64_t some_divisor(unsigned i)
+{
+    uint64_t v = i < 40 ? i : (uint64_t)1 << rnd_below(64);
+    v += i < 40 ? 0 : i % 3 ? rnd_below(7) - 3 : rnd() >> rnd_below(64);
+    return i & 1 ? -v : v;
+}
+
+START_TEST(test_constant_divisors)
+{
+    rng_state = seed_now = 1181783497276652981u;
+    Machine m = machine_new(make_config(pick_features(0), 11, false, false, 7), 0);
+    for (unsigned i = 0; i < 1200; i++) {
+        IrType t = i & 2 ? IR_I32 : IR_I64;
+        uint64_t d = some_divisor(i >> 2);
+        ir_reset(m.ir);
+        ir_gen_insn_start(m.ir, IR_I64, 0x1000, 4);
+        IrTemp *near = ir_temp_new(m.ir, IR_INT), *dc = ir_const(m.ir, d);
+        ir_gen_mul(m.ir, IR_I64, near, m.gpr[10], dc);
+        ir_gen_sub(m.ir, IR_I64, near, near, ir_const(m.ir, rnd_below(3)));
+        ir_gen_divu(m.ir, t, m.gpr[11], m.gpr[10], dc);
+        ir_gen_divs(m.ir, t, m.gpr[12], m.gpr[10], dc);
+        ir_gen_remu(m.ir, t, m.gpr[25], m.gpr[26], dc);
+        ir_gen_rems(m.ir, t, m.gpr[27], m.gpr[10], dc);
+        ir_gen_divu(m.ir, t, m.gpr[13], near, dc);
+        ir_gen_divs(m.ir, t, m.gpr[14], near, dc);
+        ir_gen_remu(m.ir, t, m.gpr[15], near, dc);
+        ir_gen_rems(m.ir, t, m.gpr[16], near, dc);
+        ir_gen_exit_tb(m.ir, IR_I64, 1, 0x1004);
+        ck_assert(run_both(&m, 16));
+    }
+    machine_free(&m);
+}
+END_TEST
+
 /* ---- random programs ---- */
 
 enum { POOL = 24 };
@@ -508,6 +543,7 @@ int main(void)
     TCase *tc = tcase_create("codegen");
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, test_every_int_op, 0, 4);
+    tcase_add_test(tc, test_constant_divisors);
     tcase_add_test(tc, test_random_programs);
     suite_add_tcase(s, tc);
     SRunner *r = srunner_create(s);

@@ -122,6 +122,31 @@ static void test_signals(void)
     printf("signals: %lu\n", wrong);
 }
 
+/* ---- divisors ---- */
+
+uint64_t divisions(uint64_t n, uint64_t x, uint64_t d, uint64_t e);
+__asm__(
+    ".globl divisions\ndivisions: li t0, 0\n"
+    "1: divu t1, a1, a2; remu t2, a1, a2; div t3, a1, a3; rem t4, a1, a3; divuw t5, a1, a2; remw t6, a1, a3\n"
+    "divw a4, a1, a3; remuw a5, a1, a2\n"
+    "add t0, t0, t1; xor t0, t0, t2; add t0, t0, t3; xor t0, t0, t4; add t0, t0, t5; xor t0, t0, t6\n"
+    "slli a6, t0, 7; add t0, t0, a4; xor t0, t0, a5; add t0, t0, a6; xor a1, a1, t0; addi a0, a0, -1; bnez a0, 1b\n"
+    "mv a0, t0; ret\n");
+
+/* Registers that are divisors in a loop and stay the same in it, until it is entered with others. */
+static void test_divisors(void)
+{
+    static const uint64_t some[] = { 7, 10, 1000000007, 3, -5ul, 4294967291u, 0, 1, -1ul, 1ul << 63, 64, -64ul,
+                                     6148914691236517205ul, ~1ul };
+    enum { N = sizeof(some) / sizeof(some[0]) };
+    for (int i = 0; i < N; i++) {
+        uint64_t r = divisions(5000, 12345 + i, some[i], some[(i * 5 + 2) % N]);
+        r ^= divisions(70000, ~0ul << i, some[i], some[(i * 5 + 2) % N]);
+        r ^= divisions(5000, 1ul << 63, some[i], some[(i * 3 + 1) % N]);
+        printf("divisors %d: %016lx\n", i, r);
+    }
+}
+
 /* ---- code that changes ---- */
 
 static uint32_t *code;
@@ -225,6 +250,7 @@ int main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     test_faults();
+    test_divisors();
     test_rewritten();
     test_signals();
     test_broken();

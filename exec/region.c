@@ -21,19 +21,19 @@
 
 #include "exec/code_buffer.h"
 #include "exec/log.h"
+#include "exec/region_guess.h"
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
 #include "exec/tb_gen.h"
 #include "ir/build.h"
 
 enum {
-    MAX_NODES = 1536,           /* insns looked at */
+    MAX_NODES = 800,            /* insns looked at */
     MAX_INSNS = 400,            /* insns in a region */
     MAX_BLOCK_INSNS = 100,
     MAX_RANGES = 64, MAX_LOOPS = 24, MAX_DEPTH = 5,
-    MAX_GUESSES = 4,
-    MAX_SLOTS = 60 - MAX_GUESSES,       /* ir_op_slots() */
-    HASH_BITS = 12,
+    MAX_SLOTS = 60 - (int)REGION_MAX_GUESSES,   /* ir_op_slots() */
+    HASH_BITS = 11,
 };
 _Static_assert(MAX_SLOTS <= (int)BACKEND_MAX_SLOTS, "slots of a region");
 _Static_assert(MAX_INSNS * 4 <= (int)TB_MAX_BYTES && MAX_BLOCK_INSNS < (int)TB_MAX_INSNS, "ranges, blocks");
@@ -350,80 +350,6 @@ static bool translate_region(RegionBuilder *b)
     return true;
 }
 
-/* ---- guesses ---- */
-
-/*
- * Division is slow, but not by a constant. Compilers for machines where it is not so slow keep a
- * constant divisor in a register all through a loop. So a register that is a divisor, and that nothing
- * in the region writes, is taken for the constant that it holds now; guards before the loop see to it.
- */
-static bool is_division(const IrOp *op)
-{
-    return op->opcode - (unsigned)IR_divs <= IR_remu - IR_divs;
-}
-
-_Static_assert(IR_divu == IR_divs + 1 && IR_rems == IR_divs + 2 && IR_remu == IR_divs + 3,
-               "is_division()");
-
-static bool any_writes(const IrContext *ir, const IrTemp *g)
-{
-    IR_FOREACH(ir, op) {
-        if (op->out == g ||
-            (op->opcode == IR_call && (ir_helpers[op->k[0]].flags & IRH_WRITES))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Make room for n slots before all others. */
-static void shift_slots(IrContext *ir, unsigned n)
-{
-    ir->nslots += n;
-    IR_FOREACH(ir, op) {
-        if (op->opcode == IR_brcond_tb) {
-            op->k[1] += n;
-        } else if (op->opcode == IR_goto_tb || op->opcode == IR_call_tb ||
-                   op->opcode == IR_call_ptr) {
-            op->k[0] += n;
-        }
-    }
-}
-
-static void guess_divisors(RegionBuilder *b)
-{
-    IrContext *ir = tb_gen_ir_context();
-    IrTemp *guessed[MAX_GUESSES];
-    unsigned n = 0;
-    IR_FOREACH(ir, op) {
-        IrTemp *g = is_division(op) ? op->in[1] : NULL;
-        if (!g || g->kind != IR_GLOBAL) {
-            continue;
-        }
-        uint64_t value;
-        memcpy(&value, (const char *)&b->cpu->env + g->env_offset, sizeof(value));
-        unsigned i = 0;
-        while (i < n && guessed[i] != g) {
-            i++;
-        }
-        if (i == n && (n == MAX_GUESSES || value + 1 < 3 || any_writes(ir, g))) {
-            continue;
-        }
-        guessed[i] = g;
-        n += i == n;
-        op->in[1] = ir_const(ir, value);
-    }
-    shift_slots(ir, n);
-    ir->cursor = ir->head.next;
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t value;
-        memcpy(&value, (const char *)&b->cpu->env + guessed[i]->env_offset, sizeof(value));
-        ir_gen_brcond_tb(ir, IR_I64, guessed[i], ir_const(ir, value), IR_COND_NE, i, b->pc);
-    }
-    ir->cursor = NULL;
-    b->region->nguards = n;
-}
-
 /* ---- pins ---- */
 
 static void choose_pins(RegionBuilder *b, const IrContext *ir, BackendPins *pins)
@@ -581,9 +507,10 @@ static bool make_region(RegionBuilder *b, TranslationBlock *from, TranslationBlo
     }
     b->region->nguards = 0;
     if (!old || !old->no_guess) {
-        guess_divisors(b);
+        b->region->nguards = region_guess(tb_gen_ir_context(), &b->cpu->env, b->pc);
     }
     tb_gen_optimize(b->pc, b->cflags);
+    region_forget_guesses(tb_gen_ir_context());
     choose_pins(b, tb_gen_ir_context(), &b->region->pins);
     TranslationBlock draft = {
         .pc = b->pc, .flags = b->flags, .cflags = b->cflags, .shared = any_shared(b->region),

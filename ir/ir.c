@@ -141,6 +141,7 @@ static inline void temp_init(IrContext *ir, IrTemp *t, IrTempKind kind, IrClass 
     t->pass_bits = 0;
     t->pass_ptr = NULL;
     t->mem_valid = 0;
+    t->boxed = false;
     t->uses = 0;
     if (G_UNLIKELY(ir->ntemps == ir->ntemps_cap)) {
         ir->ntemps_cap *= 2;

@@ -46,6 +46,8 @@ typedef struct IrTemp {
     /* Owned by the backend's register allocator: */
     int8_t reg;                 /* host register or -1 */
     uint8_t mem_valid;          /* its memory home holds the value */
+    bool boxed;                 /* fp global: holds a boxed single at every op of this TB. For the optimizer;
+                                   who says so takes it back before the next TB */
     int16_t slot;               /* spill slot or -1 */
     uint32_t uses;              /* scratch */
 } IrTemp;

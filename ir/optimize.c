@@ -25,7 +25,7 @@ enum { MAX_STEPS = 8 };         /* simplifications of one op: each makes it simp
 void opt_info_forget(Opt *o, const IrTemp *t)
 {
     OptInfo *i = &o->info[t->index];
-    *i = (OptInfo){ .version = ++o->version, .sbits = 1 };
+    *i = (OptInfo){ .version = ++o->version, .sbits = 1, .fp = t->boxed ? OPT_FP_BOXED : 0 };
     o->valid[t->index / 64] |= (uint64_t)1 << (t->index % 64);
 }
 

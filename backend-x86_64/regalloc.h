@@ -2,7 +2,7 @@
  * backend-x86_64/regalloc.h: where IR values are while code is being emitted.
  *
  * A local allocator that walks forward over the ops. Kinds of values:
- *   pinned global    its host register (x86_pin_int[], x86_pin_fp[]) is its only home, for ever;
+ *   pinned global    its host register (x86_pin_int[], x86_pin_fp[]) is its only home in the TB;
  *                    never moved, never evicted, never in env inside generated code
  *   other global     home in env. A copy may be cached in a scratch register; writes go through to
  *                    env at once, unless op->sync says that nobody can see the store

@@ -7,6 +7,7 @@
  *
  *   | stubs | code of TB 1 | code of TB 2 | ...  free  ... | TB 2, slots, map | TB 1, slots, map |
  *
+ * A region (region.c) is a TB of the second tier; it has the key of the TB in whose place it is found.
  * Key: (pc, flags, cflags). Written under tb_lock, except the jump fields inside the code, which are
  * patched by one 4-byte store. Never moved; freed only by a flush of the whole buffer.
  *

@@ -10,6 +10,7 @@
 
 #include "linux-user/syscall.h"
 #include "linux-user/thread.h"
+#include "linux-user/user_dispatch.h"
 
 enum { ECALL_SIZE = 4 };
 
@@ -21,6 +22,9 @@ static bool run_ecall(CPUState *cpu, Task *task)
      */
     env->pc += ECALL_SIZE;
     abi_ulong nr = env->gpr[RV_A7];
+    if (G_UNLIKELY(task->dispatch.on) && user_dispatch(cpu)) {
+        return false;
+    }
     abi_long ret = G_UNLIKELY(task->trace.basics.on) ? ptrace_syscall(cpu)
                                               : syscall_dispatch(cpu, nr, &env->gpr[RV_A0]);
     if (G_UNLIKELY(ret == -EINTR) && ptrace_restarts(task, nr)) {

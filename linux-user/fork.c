@@ -82,6 +82,7 @@ static void fork_child(CPUState *cpu, const CloneRequest *rq, bool bare)
     Task *task = cpu->opaque;
     task->tid = (int)host_syscall(SYS_gettid);
     task->is_vfork_child = false;
+    task->dispatch.on = false;
     task->robust_list = 0;
     task->clear_child_tid = rq->flags & CLONE_CHILD_CLEARTID ? rq->child_tid : 0;
     mmap_fork_child();

@@ -21,6 +21,7 @@
 #include "linux-user/root.h"
 #include "linux-user/sys_common.h"
 #include "linux-user/thread.h"
+#include "linux-user/user_dispatch.h"
 
 /* ---- birth ---- */
 
@@ -401,6 +402,8 @@ abi_long sys_prctl(CPUState *cpu, const abi_ulong *a)
         return seccomp_mode(task);
     case PR_SET_SECCOMP:
         return seccomp_prctl_set(cpu, a[1], a[2]);
+    case PR_SET_SYSCALL_USER_DISPATCH:
+        return user_dispatch_set(task, a);
     /* fence.i needs no help here whichever thread runs it */
     case RISCV_SET_ICACHE_FLUSH_CTX:
         return a[1] <= 1 && a[2] <= 1 ? 0 : -EINVAL;

@@ -13,6 +13,13 @@
 #include "linux-user/guest_ptr.h"
 #include "linux-user/ptrace.h"
 
+/* prctl(PR_SET_SYSCALL_USER_DISPATCH) (user_dispatch.c) */
+typedef struct UserDispatch {
+    bool on;
+    abi_ulong start, len;           /* calls from here are made */
+    abi_ulong selector;             /* where a byte says whether others are, 0: they are not */
+} UserDispatch;
+
 /* One guest thread; cpu->opaque points to it. Made by thread.c, which adds to it. Touched by its own
  * thread and its signal handler, except as said. */
 typedef struct Task {
@@ -34,6 +41,7 @@ typedef struct Task {
     void *host_altstack;            /* private to signal.c */
     void *exec_scratch;             /* private to exec.c: freed by a vfork parent */
     TraceState trace;               /* ptrace.c */
+    UserDispatch dispatch;
     /* threads (thread.c) */
     abi_ulong clear_child_tid;
     abi_ulong robust_list;

@@ -335,7 +335,14 @@ abi_long sys_rseq(CPUState *cpu, const abi_ulong *a)
 #ifndef PR_GET_AUXV
 #define PR_GET_AUXV 0x41555856
 #endif
-enum { RISCV_SET_ICACHE_FLUSH_CTX = 71 };
+/* Newer than the C library's headers */
+enum {
+    SET_MEMORY_MERGE = 67,
+    GET_MEMORY_MERGE = 68,
+    RISCV_SET_ICACHE_FLUSH_CTX = 71,
+    TIMER_CREATE_RESTORE_IDS = 77,
+    FUTEX_HASH = 78,
+};
 
 static abi_long prctl_get_auxv(const abi_ulong *a)
 {
@@ -382,6 +389,10 @@ abi_long sys_prctl(CPUState *cpu, const abi_ulong *a)
     case PR_CAP_AMBIENT:
     case PR_SET_IO_FLUSHER:
     case PR_GET_IO_FLUSHER:
+    case SET_MEMORY_MERGE:
+    case GET_MEMORY_MERGE:
+    case TIMER_CREATE_RESTORE_IDS:
+    case FUTEX_HASH:
         return host_syscall(SYS_prctl, option, a[1], a[2], a[3], a[4]);
     /* a pointer first */
     case PR_GET_PDEATHSIG:
@@ -404,6 +415,9 @@ abi_long sys_prctl(CPUState *cpu, const abi_ulong *a)
         return seccomp_prctl_set(cpu, a[1], a[2]);
     case PR_SET_SYSCALL_USER_DISPATCH:
         return user_dispatch_set(task, a);
+    /* as for those without CAP_SYS_RESOURCE */
+    case PR_SET_MM:
+        return -EPERM;
     /* fence.i needs no help here whichever thread runs it */
     case RISCV_SET_ICACHE_FLUSH_CTX:
         return a[1] <= 1 && a[2] <= 1 ? 0 : -EINVAL;

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
+#include <sys/prctl.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
@@ -480,6 +482,25 @@ static void first_errors(void)
     FAILS(ENOSYS, syscall(-1));
 }
 
+/* Since Linux 6.15: timers with numbers of one's choice. */
+static void chosen_timers(void)
+{
+    enum { TIMER_CREATE_RESTORE_IDS = 77, OFF = 0, ON = 1, GET = 2 };
+    struct utsname u;
+    int major = 0, minor = 0, id = 4711;
+    CHECK(uname(&u) == 0 && sscanf(u.release, "%d.%d", &major, &minor) == 2);
+    if (major * 100 + minor < 615) {
+        return;
+    }
+    CHECK(prctl(TIMER_CREATE_RESTORE_IDS, GET, 0, 0, 0) == OFF);
+    CHECK(prctl(TIMER_CREATE_RESTORE_IDS, ON, 0, 0, 0) == 0);
+    CHECK(prctl(TIMER_CREATE_RESTORE_IDS, GET, 0, 0, 0) == ON);
+    CHECK(syscall(SYS_timer_create, CLOCK_MONOTONIC, NULL, &id) == 0 && id == 4711);
+    FAILS(EBUSY, syscall(SYS_timer_create, CLOCK_MONOTONIC, NULL, &id));
+    CHECK(syscall(SYS_timer_delete, id) == 0);
+    CHECK(prctl(TIMER_CREATE_RESTORE_IDS, OFF, 0, 0, 0) == 0);
+}
+
 int main(void)
 {
     ancillary();
@@ -492,5 +513,6 @@ int main(void)
     states();
     mapped();
     first_errors();
+    chosen_timers();
     return 0;
 }

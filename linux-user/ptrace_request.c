@@ -261,6 +261,38 @@ static abi_long syscall_info(Tracee *t, abi_ulong size, abi_ulong addr)
     return guest_write(addr, &si, MIN(actual, size)) ? (abi_long)actual : -EFAULT;
 }
 
+/* Linux 6.16: the same structure in the other direction. */
+static abi_long set_syscall_info(Tracee *t, abi_ulong size, abi_ulong addr)
+{
+    CPURISCVState env;
+    SyscallInfo si;
+    if (size < sizeof(si)) {
+        return -EINVAL;
+    }
+    if (!guest_read(&si, addr, sizeof(si))) {
+        return -EFAULT;
+    }
+    if (si.flags || si.reserved || si.op != t->ts.syscall_op || si.op == SYSCALL_OP_NONE) {
+        return -EINVAL;
+    }
+    if (!fetch_env(t, &env)) {
+        return -ESRCH;
+    }
+    if (si.op == SYSCALL_OP_EXIT) {
+        env.gpr[RV_A0] = (uint64_t)si.exit.rval;
+    } else {
+        if ((int)si.entry.nr != (int64_t)si.entry.nr) {
+            return -ERANGE;
+        }
+        env.gpr[RV_A7] = si.entry.nr;
+        if ((int)si.entry.nr != -1) {
+            memcpy(&env.gpr[RV_A1], si.entry.args + 1, sizeof(si.entry.args) - 8);
+            t->ts.orig_a0 = si.entry.args[0];
+        }
+    }
+    return tracee_write(t->tid, t->ts.env, &env, sizeof(env)) ? 0 : -ESRCH;
+}
+
 /* ---- signals ---- */
 
 static abi_long siginfo(Tracee *t, bool set, abi_ulong addr)
@@ -304,6 +336,7 @@ enum {
     GETSIGMASK = 0x420a,
     SETSIGMASK = 0x420b,
     GET_SYSCALL_INFO = 0x420e,
+    SET_SYSCALL_INFO = 0x4212,
 };
 
 /* Of a tracee that is stopped. */
@@ -354,6 +387,8 @@ static abi_long request_stopped(Tracee *t, long request, abi_ulong addr, abi_ulo
         return regset(t, request == PTRACE_SETREGSET, addr, data);
     case GET_SYSCALL_INFO:
         return syscall_info(t, addr, data);
+    case SET_SYSCALL_INFO:
+        return set_syscall_info(t, addr, data);
     default:        /* no single step, no user area, no GETREGS on this architecture */
         return -EIO;
     }

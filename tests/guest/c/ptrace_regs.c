@@ -84,6 +84,9 @@ static int child(void)
     if (raw(SYS_getppid, 0, 0) != 456) {            /* another result */
         return 7;
     }
+    if (raw(SYS_close, -2, 0) != 789) {             /* becomes getpid, with another result */
+        return 9;
+    }
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
@@ -227,6 +230,23 @@ static void system_calls(void)
     CHECK(next(PTRACE_SYSCALL) == (SIGTRAP | 0x80) && get() == 0 && regs[A0] == getpid());
     regs[A0] = 456;
     CHECK(set() == 0);
+    enum { SET_SYSCALL_INFO = 0x4212, SIZE = 88 };
+    struct { struct __ptrace_syscall_info in; char more[SIZE]; } s;
+    memset(&s, 0, sizeof(s));
+    do {
+        CHECK(next(PTRACE_SYSCALL) == (SIGTRAP | 0x80));
+        CHECK(ptrace(PTRACE_GET_SYSCALL_INFO, pid, SIZE, &s) > 0);
+    } while (!failed && (s.in.op != 1 || s.in.entry.nr != SYS_close));
+    CHECK(s.in.entry.args[0] == (uint64_t)-2);
+    CHECK(ptrace(SET_SYSCALL_INFO, pid, 8, &s) == -1 && errno == EINVAL);
+    s.in.entry.nr = SYS_getpid;
+    CHECK(ptrace(SET_SYSCALL_INFO, pid, SIZE, &s) == 0);
+    s.in.op = 2;
+    CHECK(ptrace(SET_SYSCALL_INFO, pid, SIZE, &s) == -1 && errno == EINVAL);
+    CHECK(next(PTRACE_SYSCALL) == (SIGTRAP | 0x80));
+    CHECK(ptrace(PTRACE_GET_SYSCALL_INFO, pid, SIZE, &s) > 0 && s.in.op == 2 && s.in.exit.rval == pid);
+    s.in.exit.rval = 789;
+    CHECK(ptrace(SET_SYSCALL_INFO, pid, SIZE, &s) == 0);
     CHECK(next(PTRACE_CONT) == SIGSTOP);
 }
 

@@ -229,7 +229,8 @@ static int look_at_event(Tracee *t, int event, int sig)
 {
     uint64_t message = 0;
     bool known = event != TRACE_EVENT_EXEC && fetch_state(t);
-    bool wanted = known && t->ts.basics.on && t->ts.basics.options >> event & 1;
+    bool wanted = known && t->ts.basics.on && event < TRACE_EVENT_STOP &&
+                  (t->ts.basics.options >> event & 1);
     struct stat st;
     host_ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &message);
     switch (event) {

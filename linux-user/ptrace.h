@@ -69,6 +69,7 @@ typedef struct TraceState {
     int32_t pass;               /* this signal is to act on the host */
     uint32_t clone_event;       /* a clone call is being made for the guest, which is this event */
     uint32_t child_traced;      /* and its child is traced from its beginning */
+    uint32_t gone;              /* the thread ends, this is nobody's */
     /* the thread's own, as a tracer */
     volatile uint32_t busy;     /* ptrace_begin() */
     volatile uint32_t missed;   /* SIGCHLD came meanwhile */

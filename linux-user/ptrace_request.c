@@ -60,7 +60,8 @@ static abi_long attach(long request, pid_t tid, uint32_t options)
     if (ret < 0) {
         return ret;
     }
-    uint64_t host = request == PTRACE_SEIZE ? (options & OPTIONS_HOST) | OPTION_EXEC : 0;
+    uint64_t host = task ? (options & OPTIONS_HOST) | OPTION_EXEC : options;
+    host = request == PTRACE_SEIZE ? host : 0;
     ret = host_ptrace(request, tid, 0, (void *)(uintptr_t)host);
     if (ret < 0) {
         return ret;
@@ -69,6 +70,8 @@ static abi_long attach(long request, pid_t tid, uint32_t options)
     if (!t) {
         t = tracee_add(tid);
     }
+    t->starting = t->foreign = false;
+    t->state = TRACEE_RUNNING;
     t->native = !task;
     t->task = task;
     t->base = base;
@@ -118,7 +121,7 @@ static abi_long resume(Tracee *t, long request, abi_ulong sig)
     if (t->task) {
         tracee_write(t->tid, t->task + offsetof(Task, trace), ts, sizeof(*ts));
     }
-    long host = detach ? PTRACE_DETACH : PTRACE_CONT;
+    long host = detach || t->native ? request : PTRACE_CONT;
     abi_long ret = host_ptrace(host, t->tid, 0, stopped ? NULL : (void *)(uintptr_t)sig);
     if (detach) {
         tracee_drop(t);

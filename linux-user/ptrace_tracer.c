@@ -117,6 +117,15 @@ bool tracee_distance(pid_t tid, uint64_t *distance)
     return found;
 }
 
+/* A thread that ends has no Task any more; what is there may be another's. */
+static bool is_task_of(pid_t tid, abi_ulong task)
+{
+    int32_t its_tid;
+    uint32_t gone;
+    return tracee_read(tid, task + offsetof(Task, tid), &its_tid, sizeof(its_tid)) &&
+           tracee_read(tid, task + TRACE_FIELD(gone), &gone, sizeof(gone)) && its_tid == tid && !gone;
+}
+
 /* The Task of thread tid; 0: it has none (yet). */
 abi_ulong tracee_find_task(pid_t tid, uint64_t *base)
 {
@@ -130,13 +139,11 @@ abi_ulong tracee_find_task(pid_t tid, uint64_t *base)
         return 0;
     }
     for (int i = 0; cpu && i < CPUS_MAX; i++, cpu = link.next) {
-        int32_t its_tid;
         if (!tracee_read(tid, cpu + offsetof(CPUState, opaque), &link, sizeof(link))) {
             return 0;
         }
         uint64_t task = (uint64_t)(uintptr_t)link.opaque;
-        if (task && tracee_read(tid, task + offsetof(Task, tid), &its_tid, sizeof(its_tid)) &&
-            its_tid == tid) {
+        if (task && is_task_of(tid, task)) {
             return task;
         }
     }
@@ -153,8 +160,12 @@ bool tracee_know_task(Tracee *t)
 
 static bool fetch_state(Tracee *t)
 {
-    return tracee_know_task(t) &&
-           tracee_read(t->tid, t->task + offsetof(Task, trace), &t->ts, sizeof(t->ts));
+    if (tracee_know_task(t) && is_task_of(t->tid, t->task) &&
+        tracee_read(t->tid, t->task + offsetof(Task, trace), &t->ts, sizeof(t->ts))) {
+        return true;
+    }
+    t->task = 0;
+    return false;
 }
 
 /* ---- stops of the host ---- */
@@ -207,7 +218,7 @@ bool tracee_kick(const Tracee *t)
 
 void tracee_set_options(Tracee *t, uint32_t options)
 {
-    uint64_t host = (options & OPTIONS_HOST) | OPTION_EXEC;
+    uint64_t host = t->native ? options : (options & OPTIONS_HOST) | OPTION_EXEC;
     t->options_set = host_ptrace(PTRACE_SETOPTIONS, t->tid, 0, (void *)(uintptr_t)host) == 0;
 }
 
@@ -241,6 +252,9 @@ static int look_at_event(Tracee *t, int event, int sig)
         wanted = wanted && t->ts.clone_event == (uint32_t)event;
         break;
     case TRACE_EVENT_EXEC:
+        if ((pid_t)message != t->tid && tracee_find((pid_t)message)) {
+            tracee_drop(tracee_find((pid_t)message));   /* that thread has become this one */
+        }
         t->task = 0;
         t->starting = true;
         t->foreign = !tracee_is_guest(t->tid, &st);
@@ -252,6 +266,7 @@ static int look_at_event(Tracee *t, int event, int sig)
         break;
     case TRACE_EVENT_EXIT:
         wanted = t->reported;
+        t->task = 0;            /* nothing is to be written there */
         break;
     default:
         break;
@@ -286,8 +301,9 @@ static int look_at_signal(Tracee *t, const siginfo_t *si)
     } else if (t->foreign || fault || si->si_code == TRACE_KICK) {
         go_on(t, sig);
     } else if (!fetch_state(t)) {
-        /* not a guest yet; an execve() that was not foreseen as such raises SIGTRAP */
-        go_on(t, sig == SIGTRAP && si->si_code == SI_USER ? 0 : sig);
+        /* Not a guest yet: an execve() that was not foreseen as such raises SIGTRAP. Or not any more. */
+        bool nobodys = t->starting ? sig == SIGTRAP && si->si_code == SI_USER : sig == SIGSTOP;
+        go_on(t, nobodys ? 0 : sig);
     } else if (t->ts.pass == sig || !t->ts.basics.on) {
         int32_t none = 0;
         tracee_write(t->tid, t->task + TRACE_FIELD(pass), &none, sizeof(none));
@@ -309,7 +325,9 @@ static int look(Tracee *t, int host_code)
     long err = host_ptrace(PTRACE_GETSIGINFO, t->tid, 0, &si);
     if (err == -EINVAL) {
         if (t->foreign) {
-            t->state = TRACEE_LISTENING;
+            if (host_ptrace(PTRACE_LISTEN, t->tid, 0, NULL) < 0) {
+                go_on(t, 0);
+            }
             return 0;
         }
         fetch_state(t);

@@ -128,6 +128,7 @@ static void task_release(Task *task)
 
 void task_free(Task *task)
 {
+    task->trace.gone = 1;
     exec_scratch_free(task->exec_scratch);
     seccomp_drop(task);
     task_release(task);

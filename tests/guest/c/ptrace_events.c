@@ -1,12 +1,15 @@
 /*
- * ptrace(2): PTRACE_O_TRACE* events and the children that come with them, ATTACH, SEIZE, INTERRUPT, LISTEN,
- * EXITKILL, threads. What is printed is the kernel's on any architecture.
+ * ptrace(2): PTRACE_O_TRACE* events and the children that come with them, seccomp, ATTACH, SEIZE,
+ * INTERRUPT, LISTEN, EXITKILL, threads. What is printed is the kernel's on any architecture.
  */
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +24,7 @@
 #define PTRACE_EVENT_STOP 128
 #endif
 
-static pid_t tracee, second;
+static pid_t tracee, second, getppid_before;
 static volatile int *shared;        /* seen by parent and child */
 
 static const char *who(pid_t pid)
@@ -206,6 +209,44 @@ static void exec_event(void)
     wait_for(tracee, "end");
 }
 
+/* A filter hands getppid to the tracer; without one there is no such call. */
+static void filtered(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE | 0x123),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog prog = { 4, code };
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+    long traced = syscall(SYS_getppid);
+    raise(SIGSTOP);
+    errno = 0;
+    long alone = syscall(SYS_getppid);
+    _exit(traced == getppid_before && alone == -1 && errno == ENOSYS ? 6 : 7);
+}
+
+static void seccomp_event(void)
+{
+    struct __ptrace_syscall_info in;
+    getppid_before = getpid();
+    start(filtered, 1);
+    ask(PTRACE_SETOPTIONS, tracee, 0, PTRACE_O_TRACESECCOMP);
+    ask(PTRACE_CONT, tracee, 0, 0);
+    wait_for(tracee, "seccomp");
+    memset(&in, 0, sizeof(in));
+    ptrace(PTRACE_GET_SYSCALL_INFO, tracee, sizeof(in), &in);
+    printf("message %#lx op %d data %#x %d\n", message(tracee), in.op, in.seccomp.ret_data,
+           in.seccomp.nr == SYS_getppid);
+    ask(PTRACE_CONT, tracee, 0, 0);
+    wait_for(tracee, "SIGSTOP");
+    ask(PTRACE_SETOPTIONS, tracee, 0, 0);
+    ask(PTRACE_CONT, tracee, 0, 0);
+    wait_for(tracee, "end");
+}
+
 static void loops(void)
 {
     for (;;) {
@@ -348,6 +389,7 @@ int main(int argc, char **argv)
     vfork_event();
     clone_event();
     exec_event();
+    seccomp_event();
     attach(loops, "attach to a loop");
     attach(sleeps, "attach to a call");
     seize(loops, "seize a loop");

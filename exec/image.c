@@ -7,6 +7,7 @@
  * thread may be in it, or return to it.
  */
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
@@ -121,7 +122,7 @@ static bool directory_is_ours(const char *dir)
     struct stat st;
     int fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
-        return true;                    /* is made when there is something to write */
+        return errno == ENOENT;         /* is made when there is something to write */
     }
     bool ours = fstat(fd, &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & 022);
     close(fd);
@@ -206,24 +207,30 @@ static bool map_image(CodeImage *im, int fd, size_t size)
     return true;
 }
 
+static bool file_is_ours(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && st->st_uid == geteuid() && !(st->st_mode & 022) &&
+           st->st_size > (off_t)sizeof(ImageHeader) && st->st_size <= IMAGE_MAX_BYTES;
+}
+
 static void open_image(CodeImage *im)
 {
     char path[4096];
-    struct stat st;
+    struct stat st = { 0 };
     image_path(&im->key, path, sizeof(path));
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
         return;
     }
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-        !(st.st_mode & 022) && st.st_size > (off_t)sizeof(ImageHeader) &&
-        st.st_size <= IMAGE_MAX_BYTES && map_image(im, fd, (size_t)st.st_size)) {
+    bool known = fstat(fd, &st) == 0;
+    if (known && time(NULL) - st.st_mtim.tv_sec > TOUCH_AFTER) {
+        known = futimens(fd, NULL) < 0 || fstat(fd, &st) == 0;
+    }
+    im->found = st.st_ctim;
+    if (known && file_is_ours(&st) && map_image(im, fd, (size_t)st.st_size)) {
         stat_inc(STAT_image_attached);
         stat_add(STAT_image_tbs, im->h->ntbs);
         stat_add(STAT_image_bytes, (uint64_t)st.st_size);
-        if (time(NULL) - st.st_mtim.tv_sec > TOUCH_AFTER) {
-            futimens(fd, NULL);
-        }
     }
     close(fd);
 }

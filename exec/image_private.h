@@ -15,6 +15,8 @@
 #ifndef EXEC_IMAGE_PRIVATE_H
 #define EXEC_IMAGE_PRIVATE_H
 
+#include <time.h>
+
 #include "exec/image.h"
 #include "exec/tb_cache.h"
 
@@ -38,6 +40,7 @@ typedef struct CodeImage {
     const ImageHeader *h;       /* mapped; NULL: there is none that fits */
     const uint64_t *page_hash;
     const uint32_t *page_first, *pc, *tb, *alone;
+    struct timespec found;      /* st_ctim of the file that was found, used or not */
 } CodeImage;
 
 /* A mapped range of a guest file. Ranges change under tb_lock, readers need no lock. */

@@ -104,7 +104,7 @@ static bool another_wrote(const Writer *w, const char *path)
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     bool good = fd >= 0 && fstat(fd, &st) == 0 && pread(fd, &h, sizeof(h), 0) == sizeof(h) &&
                 image_header_fits(&h, (uint64_t)st.st_size, &w->im->key) &&
-                (!w->im->h || h.index_hash != w->im->h->index_hash) &&
+                memcmp(&st.st_ctim, &w->im->found, sizeof(st.st_ctim)) != 0 &&
                 h.ntbs + h.ntbs / MIN_NEW_PART >= w->kept->len;
     if (fd >= 0) {
         close(fd);

@@ -224,6 +224,9 @@ bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t c
  * counting after the jump was patched. */
 bool backend_jump_counts(const uint8_t *patch);
 void backend_count_jump(uint8_t *patch, bool on);
+/* The word that it counts down; in the copy of a TB it may be put elsewhere. */
+int32_t *backend_counter(const uint8_t *patch);
+void backend_set_counter(uint8_t *patch, const int32_t *counter);
 /* Where it is done: another rel32 that does not cross a line. */
 uint8_t *backend_count_field(const uint8_t *patch);
 

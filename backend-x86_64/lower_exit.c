@@ -122,6 +122,22 @@ static const uint8_t *jump_target(const uint8_t *field)
     return field + 4 + __atomic_load_n((const int32_t *)(const void *)field, __ATOMIC_RELAXED);
 }
 
+/* The rel32 of dec, the first insn of the stub. */
+static uint8_t *counter_field(const uint8_t *field)
+{
+    return (uint8_t *)field - field[8] + 2;
+}
+
+int32_t *backend_counter(const uint8_t *patch)
+{
+    return (int32_t *)(uintptr_t)jump_target(counter_field(patch));
+}
+
+void backend_set_counter(uint8_t *patch, const int32_t *counter)
+{
+    emit_set_rel32(counter_field(patch), (const uint8_t *)counter);
+}
+
 bool backend_jump_counts(const uint8_t *field)
 {
     return jump_target(backend_count_field(field)) == field - field[8];

@@ -15,6 +15,8 @@
 #include "exec/tb_cache.h"
 #include "frontend/emulate.h"
 
+/* Where most code has been kept (image.h), what is left is soon worth to be kept as well. */
+enum { KEPT_THRESHOLD = 2 };
 enum { COUNT_BITS = 6, COUNT_MASK = (1 << COUNT_BITS) - 1, TABLE_BITS = 14, PAGE_BYTES = 4096 };
 
 /* pc bits << COUNT_BITS | times entered; pages of it are touched as code is. */
@@ -42,19 +44,23 @@ static uint32_t *count_entry(uint64_t pc)
 }
 
 /* A jump leads to pc: emulate it once more? */
-static bool still_cold(uint64_t pc, uint32_t flags, uint32_t cflags, bool known_untranslated)
+static bool still_cold(const CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags,
+                       bool known_untranslated)
 {
+    unsigned i = pc / PAGE_BYTES % COLD_PAGES;
+    bool known_page = cpu->cold_page[i] == (pc & ~(uint64_t)(PAGE_BYTES - 1));
+    uint32_t limit = known_page ? cpu->cold_limit[i] : cold_threshold;
     uint32_t *e = count_entry(pc), v = __atomic_load_n(e, __ATOMIC_RELAXED);
     uint32_t tag = (uint32_t)(pc >> 1) << COUNT_BITS, n = v & COUNT_MASK;
     if ((v & ~(uint32_t)COUNT_MASK) == tag) {
-        if (n >= cold_threshold) {
+        if (n >= limit) {
             return false;
         }
     } else {
         if (!known_untranslated && tb_lookup(pc, flags, cflags)) {
             return false;
         }
-        if (n >= cold_threshold) {
+        if (n >= limit) {
             __atomic_store_n(e, 0, __ATOMIC_RELAXED);
             return false;
         }
@@ -71,14 +77,18 @@ static bool enter_page(CPUState *cpu, uint64_t page, uint64_t pc)
         memset(cpu->cold_page, 0xff, sizeof(cpu->cold_page));
         cpu->cold_generation = now;
     }
-    uint64_t *known = &cpu->cold_page[page / PAGE_BYTES % COLD_PAGES];
-    if (*known != page) {
+    unsigned i = page / PAGE_BYTES % COLD_PAGES;
+    if (cpu->cold_page[i] != page) {
         uint8_t bytes[2];
         CPUFault fault;
         if (guest_fetch(pc, bytes, sizeof(bytes), &fault) < sizeof(bytes)) {
             return false;
         }
-        *known = page;
+        cpu->cold_page[i] = page;
+        cpu->cold_limit[i] = (uint8_t)cold_threshold;
+        if (cold_threshold > KEPT_THRESHOLD && image_attached(pc)) {
+            cpu->cold_limit[i] = KEPT_THRESHOLD;
+        }
     }
     return true;
 }
@@ -87,7 +97,7 @@ ColdResult cold_run(CPUState *cpu, uint32_t cflags)
 {
     CPURISCVState *env = &cpu->env;
     uint32_t flags = cpu_tb_flags(env);
-    if (!cold_threshold || !still_cold(env->pc, flags, cflags, true)) {
+    if (!cold_threshold || !still_cold(cpu, env->pc, flags, cflags, true)) {
         return COLD_TRANSLATE;
     }
     for (;;) {
@@ -105,7 +115,7 @@ ColdResult cold_run(CPUState *cpu, uint32_t cflags)
         stat_inc(STAT_emulated);
         switch (r) {
         case RV_EMU_JUMP:
-            if (!still_cold(env->pc, flags, cflags, false)) {
+            if (!still_cold(cpu, env->pc, flags, cflags, false)) {
                 return COLD_AGAIN;
             }
             break;

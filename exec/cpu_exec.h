@@ -53,6 +53,7 @@ typedef struct CPUState {
     bool emulating;             /* in rv_emulate(): env is exact (cold.c) */
     uint32_t cold_generation;   /* cold_page[] can be executed in this generation of mappings */
     uint64_t cold_page[COLD_PAGES];     /* by low bits of the page number */
+    uint8_t cold_limit[COLD_PAGES];     /* how often a block there is emulated */
     sigjmp_buf jmp_env;         /* cpu_loop_exit() */
     CPUException exception;     /* pending when jmp_env is taken */
     _Atomic int running;        /* inside cpu_exec(), see cpu_exclusive_begin() */

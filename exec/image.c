@@ -27,7 +27,6 @@ enum { MAX_IMAGES = 256, MAX_RANGES = 512, BUILD_ID_BYTES = 64 };
 enum { TOUCH_AFTER = 24 * 3600 };       /* an image in use looks no older than that, in seconds */
 
 uint64_t image_config;
-uint32_t image_tbs_mapped;
 
 static _Atomic bool enabled;            /* written once to true, and to false */
 static CodeImage images[MAX_IMAGES];    /* tb_lock */
@@ -196,7 +195,6 @@ static bool map_image(CodeImage *im, int fd, size_t size)
     }
     free_room += span;
     im->h = (const void *)p;
-    image_tbs_mapped += im->h->ntbs;
     if (!memory_is_ours) {
         drop_alone(im);
     }
@@ -383,6 +381,12 @@ bool image_attach(uint64_t pc)
     return attached;
 }
 
+bool image_attached(uint64_t pc)
+{
+    const ImageRange *r = image_range_at(pc);
+    return r && r->image->h;
+}
+
 /* ---- TBs ---- */
 
 TranslationBlock *image_lookup(uint64_t pc, uint32_t flags, uint32_t cflags)
@@ -503,5 +507,4 @@ void image_reset(void)
     }
     atomic_store(&nranges, 0);
     nimages = 0;
-    image_tbs_mapped = 0;
 }

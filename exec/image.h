@@ -63,6 +63,8 @@ enum { IMAGE_ROOM = 256 << 20 };        /* address space for all that are attach
 void image_init(void);          /* options are known, the common stubs made */
 /* There is no TB at pc: is there an image to attach? True when one was: look again. */
 bool image_attach(uint64_t pc);
+/* Has code at pc an image? */
+bool image_attached(uint64_t pc);
 /* Takes no lock, as tb_lookup(). */
 struct TranslationBlock *image_lookup(uint64_t pc, uint32_t flags, uint32_t cflags);
 

@@ -1,8 +1,9 @@
 /*
  * exec/image_private.h: the form of an image file, and what image.c and image_save.c share.
  *
- *   | header | common stubs | code of TB 1, 2, ... | metadata of TB 1, 2, ... | index |
+ *   | header | common stubs | code of TB 1, 2, ... | metadata of TB 1, 2, ... | counters | index |
  *
+ * The counters of jumps lie together: pages that are written to are copied by the kernel.
  * TBs in the order of their guest pc. The index is five arrays, one after the other:
  *   u64 page_hash[npages]       of the bytes of each guest page with code of a TB; 0: has none
  *   u32 page_first[npages + 1]  the first TB that begins in this page or a later one
@@ -55,7 +56,6 @@ static inline TranslationBlock *image_tb(const CodeImage *im, uint32_t i)
 }
 
 extern uint64_t image_config;
-extern uint32_t image_tbs_mapped;       /* of all images; tb_lock */
 
 /* The range that pc lies in, or NULL. */
 ImageRange *image_range_at(uint64_t pc);

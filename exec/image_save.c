@@ -24,9 +24,11 @@
 #include "exec/leb.h"
 #include "exec/stats.h"
 
-/* What is worth writing: this many new TBs, and this part of all (1/n). In the child of a fork more,
- * for its parent may write most of it, and children come in numbers. */
-enum { MIN_NEW = 12, MIN_NEW_PART = 20, FORKED_MIN_NEW = 400, FORKED_MIN_NEW_PART = 4 };
+/* What is worth writing: this many new TBs, and this part of all (1/n). Fewer are written now and
+ * then, so that those which are new in each run are written in the end. In the child of a fork more
+ * are needed, for its parent may write most of them, and children come in numbers. */
+enum { MIN_NEW = 12, MIN_NEW_PART = 20, NOW_AND_THEN = 16, FORKED_MIN_NEW = 400,
+       FORKED_MIN_NEW_PART = 4 };
 
 static bool bare_fork;              /* in the child of one: malloc() may hang */
 static bool forked;
@@ -92,8 +94,11 @@ static int by_pc(const void *a, const void *b)
 
 static bool enough(size_t fresh, size_t all)
 {
-    return forked ? fresh >= FORKED_MIN_NEW && fresh >= all / FORKED_MIN_NEW_PART
-                  : fresh >= MIN_NEW && fresh >= all / MIN_NEW_PART;
+    if (forked) {
+        return fresh >= FORKED_MIN_NEW && fresh >= all / FORKED_MIN_NEW_PART;
+    }
+    return fresh >= MIN_NEW &&
+           (fresh >= all / MIN_NEW_PART || fresh * NOW_AND_THEN > stats_now() / 1000 % all);
 }
 
 /* Has another process, after we looked, written an image that is as good? */
@@ -142,15 +147,18 @@ static const uint8_t *stubs_of(const Writer *w, const TranslationBlock *tb)
 
 static bool allocate(Writer *w, size_t stubs_size)
 {
-    size_t n = sizeof(ImageHeader) + 64 + stubs_size + IMAGE_PAGE;
+    size_t n = sizeof(ImageHeader) + 128 + stubs_size + IMAGE_PAGE;
     for (guint i = 0; i < w->kept->len; i++) {
         const TranslationBlock *tb = kept_at(w, i)->tb;
-        n += tb->code_size + 80 + tb->map_size + tb->relocs_size + header_size(tb) + 8 + 12;
+        n += tb->code_size + 80 + tb->map_size + tb->relocs_size + header_size(tb) + 8 + 12 + tb->nslots * sizeof(int32_t);
     }
     n += (kept_at(w, w->kept->len - 1)->pc - kept_at(w, 0)->pc + 2 * IMAGE_PAGE) / IMAGE_PAGE * 12 + 16;
     void *p = n > IMAGE_MAX_BYTES ? MAP_FAILED
                                   : mmap(NULL, n, PROT_READ | PROT_WRITE,
                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p != MAP_FAILED) {
+        madvise(p, n, MADV_HUGEPAGE);
+    }
     w->h = p == MAP_FAILED ? NULL : p;
     w->cap = n;
     return w->h;
@@ -210,7 +218,23 @@ static void copy_header(Writer *w, Kept *k)
         *j = (TBJump){ .pc = old->pc, .patch = tb_ref_to(j, patch), .stub = tb_ref_to(j, stub),
                        .count = old->count };
         backend_patch_jump(patch, stub);
-        tb_jump_count(j, exec_options.hot);
+    }
+}
+
+/* Put the counters of all jumps behind the metadata. */
+static void place_counters(Writer *w)
+{
+    w->at = align(w->at, 64);
+    for (guint i = 0; i < w->kept->len; i++) {
+        TranslationBlock *tb = (void *)(buffer(w) + kept_at(w, i)->header);
+        for (unsigned n = 0; n < tb->nslots; n++) {
+            TBJump *j = &tb->jump[n];
+            if (j->count != TB_NOT_COUNTED) {
+                backend_set_counter(tb_ref_at(j, j->patch), (void *)(buffer(w) + w->at));
+                w->at += sizeof(int32_t);
+                tb_jump_count(j, exec_options.hot);
+            }
+        }
     }
 }
 
@@ -448,6 +472,7 @@ static void fill(Writer *w, size_t stubs_size, const uint64_t *hash, uint32_t np
         copy_header(w, kept_at(w, i));
         move_fields(w, kept_at(w, i));
     }
+    place_counters(w);
     Index x = make_index(w, npages);
     memcpy(x.page_hash, hash, npages * sizeof(*hash));
     chain_all(w, &x);
@@ -511,7 +536,7 @@ void image_save(void)
     uint64_t t0 = stats_enabled ? stats_now() : 0;
     pthread_mutex_lock(&tb_lock);
     size_t fresh = tb_new_count();
-    if (enough(fresh - new_before, image_tbs_mapped ? fresh - new_before : 0)) {
+    if (enough(fresh - new_before, fresh)) {
         save_locked();
         new_before = fresh;
     }

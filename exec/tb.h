@@ -52,7 +52,8 @@ typedef struct TBJump {
     TBRef stub;                     /* where it goes when unchained */
     TBRef to;                       /* TB that it is chained to, or 0 */
     TBRef next, prev;               /* TBJumps in to->incoming, or 0 */
-    int32_t count;                  /* how often until it is hot (not exact), or TB_NOT_COUNTED */
+    int32_t count;                  /* TB_NOT_COUNTED, or room for backend_counter(), which in an
+                                     * image lies elsewhere: how often until it is hot, not exact */
 } TBJump;
 
 struct TranslationBlock {

@@ -23,8 +23,9 @@ static void patch(const TBJump *j, const uint8_t *target)
 void tb_jump_count(TBJump *j, unsigned n)
 {
     if (j->count != TB_NOT_COUNTED) {
-        j->count = n ? (int32_t)n - 1 : INT32_MAX;
-        backend_count_jump(tb_ref_at(j, j->patch), n != 0);
+        uint8_t *field = tb_ref_at(j, j->patch);
+        *backend_counter(field) = n ? (int32_t)n - 1 : INT32_MAX;
+        backend_count_jump(field, n != 0);
     }
 }
 

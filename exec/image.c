@@ -291,6 +291,49 @@ static void check_contents(const CodeImage *im, uint64_t start, uint64_t end)
     }
 }
 
+/* Has none of the pages a copy of its own? /proc/PID/pagemap: bits 63 and 62, in memory or swapped out;
+ * 61, of a file. */
+static bool pages_are_the_files(int pagemap, uint64_t start, uint64_t end)
+{
+    uint64_t entry[512];
+    while (start < end) {
+        size_t n = (end - start) / IMAGE_PAGE;
+        n = n < 512 ? n : 512;
+        if (pread(pagemap, entry, n * 8, (off_t)(start / IMAGE_PAGE * 8)) != (ssize_t)(n * 8)) {
+            return false;
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (entry[i] >> 62 && !(entry[i] >> 61 & 1)) {
+                return false;
+            }
+        }
+        start += n * IMAGE_PAGE;
+    }
+    return true;
+}
+
+static bool is_pristine(uint64_t start, uint64_t end)
+{
+    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    bool pristine = fd >= 0 && pages_are_the_files(fd, start, end);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return pristine;
+}
+
+bool image_is_pristine(const CodeImage *im)
+{
+    unsigned n = atomic_load_explicit(&nranges, memory_order_relaxed);
+    for (unsigned i = 0; i < n; i++) {
+        const ImageRange *r = &ranges[i];
+        if (r->image == im && r->start < r->end && !is_pristine(r->start, r->end)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- ranges ---- */
 
 static bool in_range(ImageRange *r, uint64_t pc)
@@ -333,8 +376,9 @@ CodeImage *image_nth(unsigned i)
     return i < nimages ? &images[i] : NULL;
 }
 
-static CodeImage *image_for(const ImageKey *key)
+static CodeImage *image_for(const GuestCodeOrigin *o)
 {
+    const ImageKey *key = &o->key;
     for (unsigned i = 0; i < nimages; i++) {
         if (memcmp(&images[i].key, key, sizeof(*key)) == 0) {
             return &images[i];
@@ -345,6 +389,7 @@ static CodeImage *image_for(const ImageKey *key)
     }
     CodeImage *im = &images[nimages++];
     im->key = *key;
+    im->settled = o->settled;
     open_image(im);
     return im;
 }
@@ -356,11 +401,11 @@ static bool attach_locked(uint64_t pc)
         o.end - o.key.base > UINT32_MAX) {
         return false;
     }
-    CodeImage *im = image_for(&o.key);
+    CodeImage *im = image_for(&o);
     if (!im) {
         return false;
     }
-    if (im->h) {
+    if (im->h && !(im->h->settled && o.settled && is_pristine(o.start, o.end))) {
         check_contents(im, o.start, o.end);
     }
     return add_range(o.start, o.end, im) && im->h;

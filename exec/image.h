@@ -8,7 +8,9 @@
  * ends, an image is written anew if enough was translated that it does not have.
  *
  * What is true of an image that is attached: the guest's memory has, page for page, the bytes that its
- * TBs were made from (others are dropped at once). The file's identity only says where to look.
+ * TBs were made from (others are dropped at once). The file's identity only says where to look; but
+ * where it is proof, the bytes are not compared: for a file that has not changed for a while, when the
+ * image was made and now, on a file system on which it cannot change without another ctime.
  *
  * An image file is written under another name and renamed, and never changed after that; it is not
  * used unless the directory and the file are the user's own. Nothing about it ever fails visibly: no
@@ -36,6 +38,7 @@ typedef struct ImageKey {
 typedef struct GuestCodeOrigin {
     ImageKey key;
     uint64_t start, end;
+    bool settled;               /* the identity stands for the contents */
 } GuestCodeOrigin;
 
 /* Provided by linux-user/ (mmap.c): where the code at pc is from. False: from no file, or one of which

@@ -23,7 +23,7 @@
 
 enum { IMAGE_PAGE_BITS = 12, IMAGE_PAGE = 1 << IMAGE_PAGE_BITS, IMAGE_MAX_BYTES = 64 << 20 };
 
-#define IMAGE_MAGIC "rivetTB1"
+#define IMAGE_MAGIC "rivetTB2"
 
 typedef struct ImageHeader {
     char magic[8];
@@ -32,6 +32,8 @@ typedef struct ImageHeader {
     uint64_t file_size;
     uint32_t ntbs, npages, first_page, nalone;
     uint32_t stubs, stubs_size, index;  /* offsets in the file but for the size */
+    uint32_t settled;           /* the identity stood for the contents when this was made */
+    uint32_t reserved;
     uint64_t index_hash;
     uint64_t header_hash;       /* of all before */
 } ImageHeader;
@@ -41,6 +43,7 @@ typedef struct CodeImage {
     const ImageHeader *h;       /* mapped; NULL: there is none that fits */
     const uint64_t *page_hash;
     const uint32_t *page_first, *pc, *tb, *alone;
+    bool settled;               /* as of GuestCodeOrigin */
     struct timespec found;      /* st_ctim of the file that was found, used or not */
 } CodeImage;
 
@@ -69,6 +72,9 @@ void image_path(const ImageKey *key, char *buf, size_t size);
 
 /* The bytes of the guest page at addr. False when it cannot be read as code. */
 bool image_fetch_page(uint64_t addr, uint8_t bytes[IMAGE_PAGE]);
+/* Are the guest's pages those of the file? A debugger may have written to them. False also when it
+ * cannot be known. tb_lock held. */
+bool image_is_pristine(const CodeImage *im);
 /* Never 0. */
 uint64_t image_page_hash(const uint8_t bytes[IMAGE_PAGE]);
 

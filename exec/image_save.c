@@ -37,13 +37,13 @@ static size_t new_before;           /* new TBs that somebody else, or we before,
 typedef struct Kept {
     uint64_t pc;
     TranslationBlock *tb;           /* where it is now */
+    bool known;                     /* from the image */
     uint32_t code, header;          /* offsets in the file */
 } Kept;
 
 typedef struct Writer {
     const CodeImage *im;
     GArray *kept;                   /* of Kept */
-    uint32_t known;                 /* of them from im */
     ImageHeader *h;                 /* the buffer, or NULL */
     size_t cap;                     /* its size */
     uint32_t at;                    /* used so far */
@@ -75,11 +75,10 @@ static void collect_new(TranslationBlock *tb, void *opaque)
 static void collect_known(Writer *w)
 {
     for (uint32_t i = 0; w->im->h && i < w->im->h->ntbs; i++) {
-        Kept k = { .tb = image_tb(w->im, i) };
+        Kept k = { .tb = image_tb(w->im, i), .known = true };
         k.pc = k.tb->pc;
         if (!atomic_load(&k.tb->invalid)) {
             g_array_append_val(w->kept, k);
-            w->known++;
         }
     }
 }
@@ -322,6 +321,24 @@ static void chain_all(Writer *w, const Index *x)
 
 /* ---- contents ---- */
 
+/* Are all TBs that begin in the page of the i-th, the first that does, from the image? */
+static bool page_is_known(const Writer *w, guint i, uint64_t page)
+{
+    for (; i < w->kept->len && kept_at(w, i)->pc < page + IMAGE_PAGE; i++) {
+        if (!kept_at(w, i)->known) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The hash that the image has for the page. */
+static uint64_t known_hash(const Writer *w, uint64_t page)
+{
+    uint64_t nr = ((page - w->im->key.base) >> IMAGE_PAGE_BITS) - w->im->h->first_page;
+    return nr < w->im->h->npages ? w->im->page_hash[nr] : 0;
+}
+
 /* Take out what is not made from the bytes that are there now; hash the pages of the rest. The hashes
  * are of pages from that of the first TB on; the caller frees them. */
 static uint64_t *hash_pages(Writer *w, uint32_t *npages)
@@ -330,11 +347,27 @@ static uint64_t *hash_pages(Writer *w, uint32_t *npages)
     uint64_t first = kept_at(w, 0)->pc & -(uint64_t)IMAGE_PAGE, at[2] = { 1, 1 };
     uint64_t last = kept_at(w, w->kept->len - 1)->pc + IMAGE_PAGE;
     uint64_t *hash = g_new0(uint64_t, (last - first) / IMAGE_PAGE + 2);
+    uint64_t page_before = 0;
+    bool known = false;             /* nothing new on the page: its bytes need not be looked at */
     guint n = 0;
     *npages = 0;
     for (guint i = 0; i < w->kept->len; i++) {
         Kept *k = kept_at(w, i);
         uint64_t page = k->pc & -(uint64_t)IMAGE_PAGE, end = k->pc + k->tb->size;
+        uint64_t nr = (page - first) / IMAGE_PAGE;
+        unsigned pages = end > page + IMAGE_PAGE ? 2 : 1;
+        if (page != page_before) {
+            known = page_is_known(w, i, page);
+            page_before = page;
+        }
+        *npages = MAX(*npages, (uint32_t)nr + pages);
+        for (unsigned p = 0; known && p < pages; p++) {
+            hash[nr + p] = hash[nr + p] ? hash[nr + p] : known_hash(w, page + p * IMAGE_PAGE);
+        }
+        if (known) {
+            *kept_at(w, n++) = *k;
+            continue;
+        }
         if (at[0] != page && at[1] == page) {
             memcpy(bytes, bytes + IMAGE_PAGE, IMAGE_PAGE);
             at[0] = page;
@@ -350,10 +383,8 @@ static uint64_t *hash_pages(Writer *w, uint32_t *npages)
             tb_hash_bytes(bytes + (k->pc - page), k->tb->size) != k->tb->hash) {
             continue;
         }
-        for (unsigned p = 0; p < (end > page + IMAGE_PAGE ? 2u : 1u); p++) {
-            uint64_t nr = (page - first) / IMAGE_PAGE + p;
-            hash[nr] = hash[nr] ? hash[nr] : image_page_hash(bytes + p * IMAGE_PAGE);
-            *npages = MAX(*npages, (uint32_t)nr + 1);
+        for (unsigned p = 0; p < pages; p++) {
+            hash[nr + p] = hash[nr + p] ? hash[nr + p] : image_page_hash(bytes + p * IMAGE_PAGE);
         }
         *kept_at(w, n++) = *k;
     }
@@ -462,6 +493,7 @@ static void fill(Writer *w, size_t stubs_size, const uint64_t *hash, uint32_t np
     memcpy(h->magic, IMAGE_MAGIC, sizeof(h->magic));
     h->config = image_config;
     h->key = w->im->key;
+    h->settled = w->im->settled && image_is_pristine(w->im);
     h->stubs = align(sizeof(*h), 64);
     h->stubs_size = (uint32_t)stubs_size;
     memcpy(buffer(w) + h->stubs, code_buffer.base, stubs_size);

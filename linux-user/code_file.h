@@ -20,7 +20,7 @@ abi_ulong code_file_place(int fd, unsigned n);
  * is to be kept for it, because another process would not find it there. */
 uint32_t code_file_number(int fd, abi_ulong base);
 
-/* Which file that is, and its base. */
-void code_file_get(uint32_t number, ImageKey *key);
+/* Which file that is, its base, and whether it is settled. */
+void code_file_get(uint32_t number, GuestCodeOrigin *origin);
 
 #endif

@@ -961,7 +961,7 @@ bool guest_code_origin(vaddr pc, GuestCodeOrigin *origin)
     const MapRange *r = guest_map_find(pc);
     bool found = r && r->file && !r->tag && r->prot & PROT_EXEC;
     if (found) {
-        code_file_get(r->file, &origin->key);
+        code_file_get(r->file, origin);
         origin->start = r->start;
         origin->end = r->end;
     }

@@ -68,7 +68,7 @@ uint64_t image_page_hash(const uint8_t bytes[IMAGE_PAGE])
 
 /* ---- who we are ---- */
 
-extern const uint8_t __ehdr_start[] __attribute__((visibility("hidden")));  /* the linker's */
+extern const uint8_t __ehdr_start[] __attribute__((visibility("hidden")));     /* the linker's */
 
 /* The linker's build ID of this program; 0 bytes when it has none. */
 static size_t build_id(uint8_t id[BUILD_ID_BYTES])

@@ -1,9 +1,10 @@
 /*
  * tests/guest/kept_code.c: what exec/image.h promises, from outside.
  *
- *   kept_code RIVET PROGRAM1 PROGRAM2 [SEED]
+ *   kept_code RIVET PROGRAM1 PROGRAM2 memory|no-memory [SEED]
  *
- * The programs are kept_subject.c with VALUE 1 and 2. All happens in a directory of its own.
+ * The programs are kept_subject.c with VALUE 1 and 2. no-memory: no limit on RIVET's address space, as
+ * sanitizers need it. All happens in a directory of its own.
  */
 #include <errno.h>
 #include <dirent.h>
@@ -306,12 +307,15 @@ static void test_directories(void)
 }
 
 /* A limit on the size of files does not kill, nor does one on descriptors or memory. */
-static void test_limits(void)
+static void test_limits(bool memory)
 {
     static const struct { int what; rlim_t limit; } limits[] = {
         { RLIMIT_FSIZE, 8192 }, { RLIMIT_NOFILE, 16 }, { RLIMIT_AS, 400 << 20 },
     };
     for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        if (limits[i].what == RLIMIT_AS && !memory) {
+            continue;
+        }
         pid_t pid = fork();
         if (pid == 0) {
             struct rlimit rl = { limits[i].limit, limits[i].limit };
@@ -333,9 +337,12 @@ static void test_limits(void)
 int main(int argc, char **argv)
 {
     char dir[] = "/tmp/kept_code.XXXXXX";
+    if (argc < 5) {
+        fail("see the top of the source");
+    }
     rivet = realpath(argv[1], NULL);
     const char *program[3] = { NULL, realpath(argv[2], NULL), realpath(argv[3], NULL) };
-    seed = argc > 4 ? strtoull(argv[4], NULL, 0) : 1;
+    seed = argc > 5 ? strtoull(argv[5], NULL, 0) : 1;
     if (!rivet || !program[1] || !program[2] || !mkdtemp(dir) || chdir(dir) < 0) {
         fail("cannot begin");
     }
@@ -357,7 +364,7 @@ int main(int argc, char **argv)
     test_concurrent();
     test_replaced(program[1], program[2]);
     test_directories();
-    test_limits();
+    test_limits(strcmp(argv[4], "memory") == 0);
     if (chdir("/") < 0) {
         fail("/");
     }

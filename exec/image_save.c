@@ -296,8 +296,18 @@ static Index make_index(Writer *w, uint32_t npages)
 static TranslationBlock *find(const Writer *w, const Index *x, uint64_t pc, uint32_t flags)
 {
     uint64_t off = pc - w->im->key.base, page = (off >> IMAGE_PAGE_BITS) - w->h->first_page;
-    for (uint32_t i = page < w->h->npages ? x->page_first[page] : w->h->ntbs; i < w->h->ntbs && x->pc[i] <= off;
-         i++) {
+    if (page >= w->h->npages) {
+        return NULL;
+    }
+    uint32_t i = x->page_first[page], end = x->page_first[page + 1];
+    for (uint32_t half = (end - i) / 2; half; half = (end - i) / 2) {
+        if (x->pc[i + half - 1] < off) {
+            i += half;
+        } else {
+            end = i + half;
+        }
+    }
+    for (; i < w->h->ntbs && x->pc[i] <= off; i++) {
         TranslationBlock *tb = (void *)(buffer(w) + x->tb[i]);
         if (x->pc[i] == off && tb->flags == flags) {
             return tb;

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "exec/cpu_exec.h"
 #include "exec/log.h"
@@ -626,6 +628,18 @@ static bool parse_flags(Parse *p, int argc, char **argv, int *at)
     return true;
 }
 
+/* Is our executable to be found by its name? It is not in a root directory that is not ours: that of a
+ * container, or one that is being built. Nobody wants files of ours there. */
+static bool is_at_home(void)
+{
+    char path[PATH_MAX];
+    struct stat self, named;
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    path[n > 0 ? n : 0] = '\0';
+    return stat("/proc/self/exe", &self) == 0 && stat(path, &named) == 0 &&
+           self.st_dev == named.st_dev && self.st_ino == named.st_ino;
+}
+
 /* Where translated code is kept; not where it would differ from what such a process translates, and
  * not when all of it is asked for. */
 static void set_image_dir(const char *cache, bool secure)
@@ -641,7 +655,7 @@ static void set_image_dir(const char *cache, bool secure)
     }
     if (cache) {
         exec_options.image_dir = *cache == '/' ? cache : NULL;
-    } else if (home && *home == '/') {
+    } else if (home && *home == '/' && is_at_home()) {
         exec_options.image_dir = g_strconcat(home, below, NULL);
     }
 }

@@ -81,7 +81,8 @@ static long counter(const char *text, const char *name)
     return p ? atol(p + strlen(name)) : -1;
 }
 
-/* Start `rivet -stats -cache CACHE PROGRAM here`; its output goes to NAME.out, NAME.err. */
+/* Start `rivet -stats -cache CACHE PROGRAM here`; its output goes to NAME.out, NAME.err. CACHE may be
+ * NULL: where the environment says. */
 static pid_t start(const char *cache, const char *program, const char *name)
 {
     pid_t pid = fork();
@@ -93,7 +94,10 @@ static pid_t start(const char *cache, const char *program, const char *name)
         int err = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
         dup2(out, 1);
         dup2(err, 2);
-        execl(rivet, rivet, "-stats", "-cache", cache, program, "here", (char *)NULL);
+        if (cache) {
+            execl(rivet, rivet, "-stats", "-cache", cache, program, "here", (char *)NULL);
+        }
+        execl(rivet, rivet, "-stats", program, "here", (char *)NULL);
         _exit(127);
     }
     return pid;
@@ -307,6 +311,28 @@ static void test_directories(void)
 }
 
 /* A limit on the size of files does not kill, nor does one on descriptors or memory. */
+/* Where it is when nobody says so. */
+static void test_default(const char *dir)
+{
+    char home[300], path[300];
+    unsetenv("RIVET_CACHE");
+    unsetenv("XDG_CACHE_HOME");
+    snprintf(home, sizeof(home), "%s/home", dir);
+    setenv("HOME", home, 1);
+    for (long n = 0; n < 2; n++) {
+        Result r = run(NULL, "./prog");
+        check("default directory", &r, 1);
+        if (r.attached != n) {
+            fail("default directory, run %ld: %ld attached", n, r.attached);
+        }
+    }
+    image_in("home/.cache/rivet", path, sizeof(path));
+    setenv("XDG_CACHE_HOME", home, 1);
+    Result r = run(NULL, "./prog");
+    check("XDG_CACHE_HOME", &r, 1);
+    image_in("home/rivet", path, sizeof(path));
+}
+
 static void test_limits(bool memory)
 {
     static const struct { int what; rlim_t limit; } limits[] = {
@@ -364,6 +390,7 @@ int main(int argc, char **argv)
     test_concurrent();
     test_replaced(program[1], program[2]);
     test_directories();
+    test_default(dir);
     test_limits(strcmp(argv[4], "memory") == 0);
     if (chdir("/") < 0) {
         fail("/");

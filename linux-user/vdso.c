@@ -16,24 +16,39 @@
 
 #include "linux-user/mmap.h"
 
-/* VDSO_FN(name, syscall number); rt_sigreturn first */
-#define VDSO_FUNCTIONS(FN) \
-    FN(rt_sigreturn, 139)  \
-    FN(clock_gettime, 113) \
-    FN(gettimeofday, 169)  \
-    FN(clock_getres, 114)  \
-    FN(getcpu, 168)        \
-    FN(flush_icache, 259)  \
-    FN(riscv_hwprobe, 258)
+/* FN(name, system call number, insns that come before it); rt_sigreturn first */
+#define VDSO_FUNCTIONS(FN)               \
+    FN(rt_sigreturn, 139, )              \
+    FN(clock_gettime, 113, )             \
+    FN(gettimeofday, 169, )              \
+    FN(clock_getres, 114, )              \
+    FN(getcpu, 168, )                    \
+    FN(flush_icache, 259, )              \
+    FN(riscv_hwprobe, 258, )             \
+    FN(getrandom, 278, GETRANDOM_PARAMS)
+
+/*
+ * getrandom(buffer, len, flags, state, state_len): with a state_len of -1 and nothing else it describes
+ * the states that callers are to map (struct vgetrandom_opaque_params at state). Ours do not use theirs.
+ */
+#define GETRANDOM_PARAMS                                                                               \
+    0xfff00293, 0x04571463,     /* li t0, -1; bne a4, t0, the call */                                  \
+    0x00b56333, 0x00c36333,     /* or t1, a0, a1; or t1, t1, a2 */                                     \
+    0x02031e63,                 /* bnez t1, the call */                                                \
+    0x09000293, 0x0056a023,     /* size_of_opaque_state 144 */                                         \
+    0x00300293, 0x0056a223,     /* mmap_prot: PROT_READ | PROT_WRITE */                                \
+    0x02800293, 0x0056a423,     /* mmap_flags: MAP_DROPPABLE | MAP_ANONYMOUS */                        \
+    0x0006a623, 0x0006b823, 0x0006bc23, 0x0206b023, 0x0206b423, 0x0206b823, 0x0206bc23, /* reserved */ \
+    INSN_RET,
 
 enum {
-#define FN(name, nr) NR_##name = nr,
+#define FN(name, nr, ...) NR_##name = nr,
     VDSO_FUNCTIONS(FN)
 #undef FN
 };
 
 enum {
-#define FN(name, nr) VDSO_##name,
+#define FN(name, nr, ...) VDSO_##name,
     VDSO_FUNCTIONS(FN)
 #undef FN
     VDSO_COUNT,
@@ -65,7 +80,7 @@ typedef struct Strings {
     char nul[1];
     char soname[sizeof(SONAME)];
     char version[sizeof(VERSION)];
-#define FN(name, nr) char name[sizeof("__vdso_" #name)];
+#define FN(name, nr, ...) char name[sizeof("__vdso_" #name)];
     VDSO_FUNCTIONS(FN)
 #undef FN
 #define SECTION(name, ...) char section_##name[sizeof("." #name)];
@@ -74,7 +89,7 @@ typedef struct Strings {
 } Strings;
 
 typedef struct Function {
-    uint32_t insn[4];
+    uint32_t insn[24];
 } Function;
 
 typedef struct VersionDef {
@@ -102,7 +117,6 @@ _Static_assert(sizeof(VdsoImage) <= 4096, "the vDSO is one page");
 enum {
     INSN_ECALL = 0x00000073,
     INSN_RET = 0x00008067,          /* jalr x0, 0(ra) */
-    INSN_NOP = 0x00000013,
 };
 #define INSN_LI_A7(n) ((uint32_t)(n) << 20 | 17 << 7 | 0x13)     /* addi a7, x0, n */
 
@@ -125,7 +139,7 @@ static const VdsoImage vdso_image = {
           .p_memsz = sizeof(Elf64_Dyn) * NDYN, .p_align = 8 },
     },
     .sym = {
-#define FN(name, nr) [1 + VDSO_##name] = {                                                  \
+#define FN(name, nr, ...) [1 + VDSO_##name] = {                                                  \
         .st_name = offsetof(Strings, name), .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), \
         .st_shndx = SECTION_text, .st_value = AT(text[VDSO_##name]), .st_size = sizeof(Function) },
         VDSO_FUNCTIONS(FN)
@@ -149,19 +163,19 @@ static const VdsoImage vdso_image = {
     },
     .hash = {
         .nbucket = 1, .nchain = NSYMS, .bucket = { 1 },
-#define FN(name, nr) [1 + VDSO_##name] = 2 + VDSO_##name,
+#define FN(name, nr, ...) [1 + VDSO_##name] = 2 + VDSO_##name,
         .chain = { VDSO_FUNCTIONS(FN) },
 #undef FN
     },
     .versym = {
-#define FN(name, nr) [1 + VDSO_##name] = 2,
+#define FN(name, nr, ...) [1 + VDSO_##name] = 2,
         VDSO_FUNCTIONS(FN)
 #undef FN
         [1 + VDSO_COUNT] = 2,
     },
     .str = {
         .soname = SONAME, .version = VERSION,
-#define FN(name, nr) .name = "__vdso_" #name,
+#define FN(name, nr, ...) .name = "__vdso_" #name,
         VDSO_FUNCTIONS(FN)
 #undef FN
 #define SECTION(name, ...) .section_##name = "." #name,
@@ -169,7 +183,7 @@ static const VdsoImage vdso_image = {
 #undef SECTION
     },
     .text = {
-#define FN(name, nr) { { INSN_LI_A7(nr), INSN_ECALL, INSN_RET, INSN_NOP } },
+#define FN(name, nr, ...) { { __VA_ARGS__ INSN_LI_A7(nr), INSN_ECALL, INSN_RET } },
         VDSO_FUNCTIONS(FN)
 #undef FN
     },

@@ -145,22 +145,25 @@ static abi_ulong host_mapping_start(abi_ulong addr)
     return found;
 }
 
-/* Mappings with MAP_GROWSDOWN grow by faults that the host's kernel serves: bring the map up to date. */
-static void follow_growth(void)
+/* Mappings with MAP_GROWSDOWN grow by faults that the host's kernel serves: bring the map up to date for
+ * the holes of [addr, end). */
+static void follow_growth(abi_ulong addr, abi_ulong end)
 {
-    const MapRange *r;
-    for (abi_ulong a = 0; (r = guest_map_next(a)) != NULL; a = r->end) {
-        MapRange m = *r;
+    abi_ulong hole = guest_map_run_end(addr, end);
+    while (hole < end) {
+        const MapRange *r = guest_map_next(hole);
         unsigned char resident;
-        if (m.tag != TAG_GROWS || guest_map_find(m.start - 1) ||
-            mincore(g2h(m.start - 4096), 1, &resident) < 0) {
-            continue;
+        if (!r) {
+            break;
         }
-        m.start = host_mapping_start(m.start);
-        pthread_mutex_lock(&map_lock);
-        guest_map_set(&m);
-        pthread_mutex_unlock(&map_lock);
-        r = guest_map_find(m.start);
+        MapRange m = *r;
+        if (m.tag == TAG_GROWS && mincore(g2h(m.start - 4096), 1, &resident) == 0) {
+            m.start = host_mapping_start(m.start);
+            pthread_mutex_lock(&map_lock);
+            guest_map_set(&m);
+            pthread_mutex_unlock(&map_lock);
+        }
+        hole = guest_map_run_end(m.end, MAX(end, m.end));
     }
 }
 
@@ -169,8 +172,8 @@ static void follow_growth(void)
 static void mmap_begin(abi_ulong addr, abi_ulong len)
 {
     pthread_mutex_lock(&mmap_lock);
-    if (has_growing && addr && len && guest_map_run_end(addr, addr + len) < addr + len) {
-        follow_growth();
+    if (has_growing) {
+        follow_growth(addr, MAX(addr, addr + len));
     }
 }
 

@@ -5,6 +5,7 @@
  * flags, fcntl commands and ioctl numbers are asm-generic on both sides and pass unchanged; struct
  * stat is converted.
  */
+#include <elf.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -16,7 +17,6 @@
 
 #include "linux-user/abi_structs.h"
 #include "linux-user/ids.h"
-#include "linux-user/loader.h"
 #include "linux-user/mmap.h"
 #include "linux-user/proc_self.h"
 #include "linux-user/sys_common.h"
@@ -169,20 +169,14 @@ static bool open_follows(uint64_t flags)
 }
 
 /* Is (dirfd, path), for the host, a program that guests run? It cannot be opened for writing then; the
- * kernel, which runs the emulator, does not know. Only a file that may be executed is looked at. */
+ * kernel, which runs the emulator, does not know. Looked at are files that may be executed and are large
+ * enough for a program; not into them, which others could notice. */
 static bool text_busy(int dirfd, abi_ulong path)
 {
     struct stat st;
     abi_long ret = host_call(__NR_newfstatat, (abi_ulong)dirfd, path, host_arg(&st), 0, 0, 0);
-    if (G_LIKELY(ret < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))) {
-        return false;
-    }
-    ret = host_call(__NR_openat, (abi_ulong)dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0, 0, 0);
-    bool riscv = ret >= 0 && exec_kind((int)ret) == EXEC_RISCV;
-    if (ret >= 0) {
-        close((int)ret);
-    }
-    return riscv && proc_runs_file(&st);
+    return G_UNLIKELY(ret == 0 && S_ISREG(st.st_mode) && st.st_mode & 0111) &&
+           st.st_size > (off_t)sizeof(Elf64_Ehdr) && proc_runs_file(&st);
 }
 
 static bool open_writes(uint64_t flags)

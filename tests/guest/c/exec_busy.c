@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,7 +67,12 @@ int main(int argc, char **argv)
     CHECK((fd = open(name, O_RDONLY)) >= 0 && close(fd) == 0);
     CHECK(write(p[1], "x", 1) == 1);
     CHECK(waitpid(pid, &st, 0) == pid && WIFEXITED(st) && WEXITSTATUS(st) == 7);
+    int watch = inotify_init1(IN_NONBLOCK);
+    CHECK(watch < 0 || inotify_add_watch(watch, name, IN_ALL_EVENTS) > 0);
     CHECK((fd = open(name, O_RDWR)) >= 0 && close(fd) == 0);
+    struct inotify_event e[4];              /* who watches sees that, and nothing else */
+    CHECK(watch < 0 || read(watch, e, sizeof(e)) == 2 * sizeof(e[0]));
+    CHECK(watch < 0 || (e[0].mask == IN_OPEN && e[1].mask == IN_CLOSE_WRITE));
     CHECK(unlink(name) == 0);
     FAILS(open("/proc/self/exe", O_RDWR), ETXTBSY);
     return 0;

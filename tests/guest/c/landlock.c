@@ -41,6 +41,11 @@ int main(int argc, char **argv)
     CHECK(rules >= 0);
     struct beneath self = { EXECUTE | READ_FILE, open(argv[0], O_PATH) };
     CHECK(self.parent >= 0 && syscall(NR_add, rules, PATH_BENEATH, &self, 0L) == 0);
+    static const char *const libraries[] = { "/lib", "/lib64", "/usr/lib", "/usr/lib64" };
+    for (int i = 0; i < 4; i++) {               /* of a program that is linked dynamically */
+        struct beneath lib = { EXECUTE | READ_FILE, open(libraries[i], O_PATH) };
+        CHECK(lib.parent < 0 || syscall(NR_add, rules, PATH_BENEATH, &lib, 0L) == 0);
+    }
     CHECK(open("/etc/passwd", O_RDONLY) >= 0);
     CHECK(syscall(NR_restrict, rules, 0L) < 0 || geteuid() == 0);
     CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(NR_restrict, rules, 0L) == 0);

@@ -298,22 +298,40 @@ abi_long sys_sched_getattr(CPUState *cpu, const abi_ulong *a)
 }
 
 /* Generated code keeps the guest's order of memory accesses wherever the host keeps its own; to the
- * host's processor new code of the guest is data. */
+ * host's processor new code of the guest is data. That exec has registered the process for one barrier
+ * the guest does not see. */
 abi_long sys_membarrier(CPUState *cpu, const abi_ulong *a)
 {
     enum {
         RSEQ = MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
     };
+    enum { GET_REGISTRATIONS = 1 << 9 };
+    static _Atomic bool registered;
     int cmd = (int)a[0];
     if (cmd & RSEQ) {
         return -EINVAL;             /* see sys_rseq() */
     }
+    if (cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED && !a[1] && !registered) {
+        return -EPERM;
+    }
     abi_long ret = host_syscall(SYS_membarrier, cmd, a[1], a[2]);
-    if (ret == 0 && cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE) {
+    if (ret < 0) {
+        return ret;
+    }
+    switch (cmd) {
+    case MEMBARRIER_CMD_QUERY:
+        return ret & ~(abi_long)RSEQ;
+    case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+        registered = true;
+        break;
+    case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
         guest_code_fenced(0, ~(abi_ulong)4095);
         tb_revalidate_all();
+        break;
+    case GET_REGISTRATIONS:
+        return registered ? ret : ret & ~(abi_long)MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
     }
-    return cmd == MEMBARRIER_CMD_QUERY && ret > 0 ? ret & ~(abi_long)RSEQ : ret;
+    return ret;
 }
 
 /* ---- what we do not offer ---- */

@@ -69,6 +69,7 @@ static void wait_for_hits(int sig, int n)
     sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
+/* In a process group of its own, which we keep from being an orphaned one: those do not stop. */
 static pid_t pauser(void)
 {
     pid_t pid = fork();
@@ -78,6 +79,7 @@ static pid_t pauser(void)
             pause();
         }
     }
+    CHECK(setpgid(pid, pid) == 0);
     return pid;
 }
 

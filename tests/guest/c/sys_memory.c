@@ -313,6 +313,21 @@ static void of_others(void)
 #endif
 }
 
+/* Only who has registered may ask for a private barrier. */
+static void barriers(void)
+{
+    enum { PRIVATE = 1 << 3, REGISTER = 1 << 4, REGISTRATIONS = 1 << 9 };
+    long known = syscall(SYS_membarrier, 0, 0, 0);
+    if (known < 0 || !(known & PRIVATE)) {
+        return;
+    }
+    FAILS(EINVAL, syscall(SYS_membarrier, PRIVATE, 1, 0));
+    FAILS(EPERM, syscall(SYS_membarrier, PRIVATE, 0, 0));
+    CHECK(!(known & REGISTRATIONS) || !(syscall(SYS_membarrier, REGISTRATIONS, 0, 0) & REGISTER));
+    CHECK(syscall(SYS_membarrier, REGISTER, 0, 0) == 0 && syscall(SYS_membarrier, PRIVATE, 0, 0) == 0);
+    CHECK(!(known & REGISTRATIONS) || (syscall(SYS_membarrier, REGISTRATIONS, 0, 0) & REGISTER));
+}
+
 int main(void)
 {
     struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
@@ -326,5 +341,6 @@ int main(void)
     locks();
     sealed();
     of_others();
+    barriers();
     return 0;
 }

@@ -75,6 +75,11 @@ static void files(void)
     r = syscall(451, fd, &range, &stat, 0);                                /* cachestat */
     CHECK(not_here(r) || (r == 0 && stat.cache + stat.evicted <= 2));
 
+    int proc = open("/proc/self/maps", O_RDONLY);
+    r = syscall(451, proc, &range, &stat, 0);
+    CHECK(not_here(r) || (r == 0 && stat.cache == 0 && stat.evicted == 0));
+    close(proc);
+
     char handle[8 + 128];
     int mount_id, length = 128;
     memcpy(handle, &length, sizeof(length));

@@ -2,8 +2,8 @@
  * linux-user/bpf_filter.c: check and interpret the classic BPF programs of seccomp.
  *
  * Jumps go forward only, and the last insn returns: a program ends. Data are read as aligned words
- * of struct seccomp_data. Cells of the scratch memory must be written before they are read, whatever
- * way led there.
+ * of struct seccomp_data. Cells of the scratch memory must be written before they are read,
+ * whatever way led there.
  */
 #include "linux-user/bpf_filter.h"
 
@@ -164,7 +164,9 @@ uint32_t bpf_filter_run(const struct sock_filter *insn, const struct seccomp_dat
             a = compute(BPF_OP(i->code), a, operand);
             break;
         case BPF_JMP:
-            i += BPF_OP(i->code) == BPF_JA ? i->k : holds(BPF_OP(i->code), a, operand) ? i->jt : i->jf;
+            i += BPF_OP(i->code) == BPF_JA            ? i->k
+                 : holds(BPF_OP(i->code), a, operand) ? i->jt
+                                                      : i->jf;
             break;
         case BPF_RET:
             return BPF_RVAL(i->code) == BPF_A ? a : i->k;

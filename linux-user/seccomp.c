@@ -5,11 +5,11 @@
  * never change. Task.seccomp is set by its own thread, or with TSYNC by another one under
  * seccomp_lock, to a chain that contains the old one.
  *
- * A filter with a listener: its shadow on the host sends calls from NOTIFY_NR on to the listener. A
- * call that the guest's filter wants to be told of is made as number NOTIFY_NR + nr; so the
- * supervisor's descriptor, its wake-ups, ids and injected descriptors are the host kernel's. Numbers
- * and the answer "go on" are converted on the supervisor's side. Not had: instruction_pointer in the
- * notification, which reads 0.
+ * A filter with a listener: its shadow on the host sends calls from NOTIFY_NR on to the listener.
+ * A call that the guest's filter wants to be told of is made as number NOTIFY_NR + nr; so the
+ * supervisor's descriptor, its wake-ups, ids and injected descriptors are the host kernel's.
+ * Numbers and the answer "go on" are converted on the supervisor's side. Not had:
+ * instruction_pointer in the notification, which reads 0.
  */
 #include "linux-user/seccomp.h"
 
@@ -36,7 +36,8 @@ enum {
     INSNS_PER_FILTER = 4,           /* what the kernel counts for a filter besides its program */
     SYS_SECCOMP_ = 1,               /* si_code of SIGSYS */
 };
-/* A supervisor's "go on" on its way through the host kernel, where the call itself does not exist. */
+/* A supervisor's "go on" on its way through the host kernel, where the call itself does not exist.
+ */
 #define NOTIFY_GO_ON ((abi_long)0x7269766574476f4f)
 #define KNOWN_FLAGS                                                                                \
     (SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW |        \
@@ -165,8 +166,8 @@ static abi_long ask_supervisor(const SeccompFilter *by, abi_ulong nr, const abi_
     if (!by->listens) {
         return -ENOSYS;
     }
-    abi_long ret = safe_syscall(NOTIFY_NR | (long)(nr & NOTIFY_NR_MASK), a[0], a[1], a[2], a[3], a[4],
-                                a[5]);
+    abi_long ret =
+        safe_syscall(NOTIFY_NR | (long)(nr & NOTIFY_NR_MASK), a[0], a[1], a[2], a[3], a[4], a[5]);
     return ret == NOTIFY_GO_ON ? SECCOMP_GO_ON : ret;
 }
 

@@ -1,9 +1,9 @@
 /*
  * linux-user/seccomp.h: system call filters of the guest. Source: kernel/seccomp.c.
  *
- * The filters are run by us, on the guest's numbers and with AUDIT_ARCH_RISCV64. Each has a shadow on
- * the host's thread, a filter that lets everything pass: the host kernel so makes the rules (privileges,
- * TSYNC, one listener), what /proc says, and the listener's descriptor.
+ * The filters are run by us, on the guest's numbers and with AUDIT_ARCH_RISCV64. Each has a shadow
+ * on the host's thread, a filter that lets everything pass: the host kernel so makes the rules
+ * (privileges, TSYNC, one listener), what /proc says, and the listener's descriptor.
  */
 #ifndef LINUX_USER_SECCOMP_H
 #define LINUX_USER_SECCOMP_H
@@ -13,9 +13,9 @@
 /* The call is to be made. */
 #define SECCOMP_GO_ON ((abi_long)-0x7fff0002)
 
-/* What becomes of the call, which task->seccomp != NULL says is to be judged; env->pc is behind the
- * ecall. SECCOMP_GO_ON, or what the call returns instead of being made. A tracer may make it another:
- * its number is then in *nr. */
+/* What becomes of the call, which task->seccomp != NULL says is to be judged; env->pc is behind
+ * the ecall. SECCOMP_GO_ON, or what the call returns instead of being made. A tracer may make it
+ * another: its number is then in *nr. */
 abi_long seccomp_judge(CPUState *cpu, abi_ulong *nr, const abi_ulong *a);
 
 /* prctl(PR_SET_SECCOMP), prctl(PR_GET_SECCOMP) */
@@ -27,8 +27,8 @@ void seccomp_inherit(Task *task, Task *from);
 void seccomp_drop(Task *task);
 void seccomp_fork_child(void);
 
-/* Across execve: a descriptor, not close-on-exec, that holds the filters of a task that has some, or
- * -errno; and the filters again, closing it. */
+/* Across execve: a descriptor, not close-on-exec, that holds the filters of a task that has some,
+ * or -errno; and the filters again, closing it. */
 int seccomp_save(Task *task);
 bool seccomp_restore(Task *task, int fd);
 

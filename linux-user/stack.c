@@ -11,10 +11,10 @@
  *                 ...
  *   stack_limit   as low as it may come
  *
- * The stack lies below our own, where the host's kernel leaves room for one that grows, and grows as that
- * kernel lets it: by the RLIMIT_STACK of the moment. A size of the user's own choice, an executable stack
- * (whose growth would have to be known for its code), and one for which there is no such room are mapped
- * in full, with a guard below.
+ * The stack lies below our own, where the host's kernel leaves room for one that grows, and grows
+ * as that kernel lets it: by the RLIMIT_STACK of the moment. A size of the user's own choice, an
+ * executable stack (whose growth would have to be known for its code), and one for which there is
+ * no such room are mapped in full, with a guard below.
  */
 #include "linux-user/loader.h"
 
@@ -65,7 +65,8 @@ static bool map_growing_stack(abi_ulong size)
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
     abi_ulong ours = (abi_ulong)(uintptr_t)__builtin_frame_address(0) & ~(abi_ulong)4095;
     abi_ulong bottom = ours - OWN_STACK, limit = bottom - size;
-    char *room = (char *)(uintptr_t)(limit - GUARD_SIZE), *start = (char *)(uintptr_t)(bottom - FIRST_STACK);
+    char *room = (char *)(uintptr_t)(limit - GUARD_SIZE),
+         *start = (char *)(uintptr_t)(bottom - FIRST_STACK);
     if (user_options.stack_size || process.exec_stack || size >= ours - OWN_STACK - GUARD_SIZE) {
         return false;
     }
@@ -73,8 +74,8 @@ static bool map_growing_stack(abi_ulong size)
     if (p != MAP_FAILED) {
         munmap(p, size + GUARD_SIZE);
     }
-    if (p != room || mmap(start, FIRST_STACK, PROT_READ | PROT_WRITE, flags | MAP_GROWSDOWN, -1, 0) !=
-                         (void *)start) {
+    if (p != room || mmap(start, FIRST_STACK, PROT_READ | PROT_WRITE, flags | MAP_GROWSDOWN, -1,
+                          0) != (void *)start) {
         return false;
     }
     madvise(start, FIRST_STACK, MADV_NOHUGEPAGE);

@@ -1,5 +1,5 @@
-/* execve of a program that may be executed but not read: a copy of /bin/true, which the host runs. And
- * AT_EXECVE_CHECK: may it be executed. Alone: rivet exec_unreadable. */
+/* execve of a program that may be executed but not read: a copy of /bin/true, which the host runs.
+ * And AT_EXECVE_CHECK: may it be executed. Alone: rivet exec_unreadable. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -46,8 +46,10 @@ int main(void)
 
     if (syscall(SYS_execveat, AT_FDCWD, name, argv, envp, EXECVE_CHECK) == 0) {     /* Linux 6.14 */
         CHECK(chmod(name, 0644) == 0);
-        CHECK(syscall(SYS_execveat, AT_FDCWD, name, argv, envp, EXECVE_CHECK) < 0 && errno == EACCES);
-        CHECK(syscall(SYS_execveat, AT_FDCWD, "/", argv, envp, EXECVE_CHECK) < 0 && errno == EACCES);
+        CHECK(syscall(SYS_execveat, AT_FDCWD, name, argv, envp, EXECVE_CHECK) < 0 &&
+              errno == EACCES);
+        CHECK(syscall(SYS_execveat, AT_FDCWD, "/", argv, envp, EXECVE_CHECK) < 0 &&
+              errno == EACCES);
         CHECK(syscall(SYS_execveat, AT_FDCWD, "/no/file", argv, envp, EXECVE_CHECK) < 0 &&
               errno == ENOENT);
     } else {

@@ -1,5 +1,6 @@
-/* MAP_GROWSDOWN: a mapping grows when what lies below it is touched, and what it has grown by is as much
- * the program's as the rest: it can be unmapped, replaced, protected, and is in /proc/self/maps. */
+/* MAP_GROWSDOWN: a mapping grows when what lies below it is touched, and what it has grown by is
+ * as much the program's as the rest: it can be unmapped, replaced, protected, and is in
+ * /proc/self/maps. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>

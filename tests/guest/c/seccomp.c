@@ -1,6 +1,6 @@
-/* seccomp: filters judge the guest's own system calls, wherever these are made from. Every part runs in
- * a process of its own; the line of the first check that failed is printed. Skipped where the host
- * kernel takes no filters. */
+/* seccomp: filters judge the guest's own system calls, wherever these are made from. Every part
+ * runs in a process of its own; the line of the first check that failed is printed. Skipped where
+ * the host kernel takes no filters. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* The first thread's stack grows when it is used, as far as RLIMIT_STACK allows at that moment; what it
- * has grown by shows in /proc/self/maps, and can be protected. */
+/* The first thread's stack grows when it is used, as far as RLIMIT_STACK allows at that moment;
+ * what it has grown by shows in /proc/self/maps, and can be protected. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -87,7 +87,8 @@ int main(int argc, char **argv)
     char *lowest = deep(4 * MB);
     CHECK(stack_in_maps() >= 4 * MB && stack_in_maps() < 8 * MB);
     char *page = (char *)(((uintptr_t)lowest + 8192) & ~(uintptr_t)4095);
-    CHECK(mprotect(page, 4096, PROT_READ) == 0 && mprotect(page, 4096, PROT_READ | PROT_WRITE) == 0);
+    CHECK(mprotect(page, 4096, PROT_READ) == 0 &&
+          mprotect(page, 4096, PROT_READ | PROT_WRITE) == 0);
     deep(4 * MB);
 
     CHECK(goes(7 * MB) == 0);

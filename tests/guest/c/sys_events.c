@@ -1,6 +1,6 @@
-/* Job control, timers, descriptors that tell of events, asynchronous I/O, locks, pipes without copies.
- * Alone: rivet sys_events; the line of the first check that failed is printed. What the kernel lacks is
- * passed over. */
+/* Job control, timers, descriptors that tell of events, asynchronous I/O, locks, pipes without
+ * copies. Alone: rivet sys_events; the line of the first check that failed is printed. What the
+ * kernel lacks is passed over. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -90,7 +90,8 @@ static void stop_and_continue(void)
     handle(SIGCHLD, SA_RESTART);
     pid_t pid = pauser();
     kill(pid, SIGSTOP);
-    CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+    CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) &&
+          WSTOPSIG(status) == SIGSTOP);
     wait_for_hits(SIGCHLD, 1);
     CHECK(last_code == CLD_STOPPED && last_pid == pid && last_status == SIGSTOP);
     kill(pid, SIGCONT);
@@ -148,7 +149,8 @@ static void terminal(void)
             _exit(9);
         }
         setpgid(job, job);
-        CHECK(waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTOU);
+        CHECK(waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status) &&
+              WSTOPSIG(status) == SIGTTOU);
         CHECK(tcsetpgrp(tty, job) == 0 && kill(-job, SIGCONT) == 0);
         CHECK(waitpid(job, &status, 0) == job && status == 9 << 8);
         _exit(0);
@@ -243,12 +245,14 @@ static void file_events(int file)
     l.l_type = F_WRLCK;
     l.l_pid = 0;
     int again = open(path, O_RDWR);
-    CHECK(fcntl(file, F_OFD_SETLK, &l) == 0 && fcntl(again, F_OFD_SETLK, &l) < 0 && errno == EAGAIN);
+    CHECK(fcntl(file, F_OFD_SETLK, &l) == 0 && fcntl(again, F_OFD_SETLK, &l) < 0 &&
+          errno == EAGAIN);
     close(again);
 
     struct f_owner_ex own = { F_OWNER_TID, (pid_t)syscall(SYS_gettid) }, back;
     int s[2];
-    CHECK(pipe(s) == 0 && fcntl(s[0], F_SETOWN_EX, &own) == 0 && fcntl(s[0], F_GETOWN_EX, &back) == 0);
+    CHECK(pipe(s) == 0 && fcntl(s[0], F_SETOWN_EX, &own) == 0 &&
+          fcntl(s[0], F_GETOWN_EX, &back) == 0);
     CHECK(back.type == F_OWNER_TID && back.pid == own.pid);
     handle(SIGRTMIN + 4, 0);
     CHECK(fcntl(s[0], F_SETSIG, SIGRTMIN + 4) == 0 && fcntl(s[0], F_SETFL, O_ASYNC) == 0);
@@ -287,17 +291,27 @@ static void asynchronous(int file)
         return;
     }
     char buf[16] = "";
-    struct iocb write_cb = { .aio_data = 1, .aio_lio_opcode = IOCB_CMD_PWRITE, .aio_fildes = (uint32_t)file,
-                             .aio_buf = (uintptr_t)"async", .aio_nbytes = 5, .aio_offset = 200 };
-    struct iocb read_cb = { .aio_data = 2, .aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = (uint32_t)file,
-                            .aio_buf = (uintptr_t)buf, .aio_nbytes = 5, .aio_offset = 200 };
+    struct iocb write_cb = {.aio_data = 1,
+                            .aio_lio_opcode = IOCB_CMD_PWRITE,
+                            .aio_fildes = (uint32_t)file,
+                            .aio_buf = (uintptr_t) "async",
+                            .aio_nbytes = 5,
+                            .aio_offset = 200};
+    struct iocb read_cb = {.aio_data = 2,
+                           .aio_lio_opcode = IOCB_CMD_PREAD,
+                           .aio_fildes = (uint32_t)file,
+                           .aio_buf = (uintptr_t)buf,
+                           .aio_nbytes = 5,
+                           .aio_offset = 200};
     struct iocb *list[] = { &write_cb };
     struct io_event ev[2];
     CHECK(syscall(SYS_io_submit, ctx, 1L, list) == 1);
-    CHECK(syscall(SYS_io_getevents, ctx, 1L, 2L, ev, NULL) == 1 && ev[0].data == 1 && ev[0].res == 5);
+    CHECK(syscall(SYS_io_getevents, ctx, 1L, 2L, ev, NULL) == 1 && ev[0].data == 1 &&
+          ev[0].res == 5);
     list[0] = &read_cb;
     CHECK(syscall(SYS_io_submit, ctx, 1L, list) == 1);
-    CHECK(syscall(SYS_io_pgetevents, ctx, 1L, 2L, ev, NULL, NULL) == 1 && ev[0].data == 2 && ev[0].res == 5);
+    CHECK(syscall(SYS_io_pgetevents, ctx, 1L, 2L, ev, NULL, NULL) == 1 && ev[0].data == 2 &&
+          ev[0].res == 5);
     CHECK(!strcmp(buf, "async") && syscall(SYS_io_destroy, ctx) == 0);
     CHECK(syscall(SYS_io_destroy, ctx) < 0 && errno == EINVAL);
 }
@@ -312,7 +326,8 @@ static void attributes(void)
     CHECK(!strcmp(name, "a name of its o"));
     CHECK(personality(0xffffffff) >= 0);
     int old = personality(0xffffffff);
-    CHECK(personality((unsigned)old | SHORT_INODE) == old && personality((unsigned)old) == (old | SHORT_INODE));
+    CHECK(personality((unsigned)old | SHORT_INODE) == old &&
+          personality((unsigned)old) == (old | SHORT_INODE));
     errno = 0;
     int nice = getpriority(PRIO_PROCESS, 0);
     CHECK(errno == 0 && nice < 19 && setpriority(PRIO_PROCESS, 0, nice + 1) == 0);
@@ -329,7 +344,13 @@ static void attributes(void)
     CHECK(sched_setaffinity(0, sizeof(cpus), &cpus) == 0);
     struct sched_param sp = { 0 };
     CHECK(sched_setscheduler(0, SCHED_BATCH, &sp) == 0 && sched_getscheduler(0) == SCHED_BATCH);
-    struct { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t prio; uint64_t t[3]; } attr;
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t prio;
+        uint64_t t[3];
+    } attr;
     CHECK(syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) == 0 && attr.policy == SCHED_BATCH);
     CHECK(attr.nice == nice + 1);
 

@@ -1,6 +1,6 @@
-/* What a kernel does and emulators forget: truncated ancillary data, System V structures, all signals,
- * clone flags, /proc about states and memory, user namespaces. Alone: rivet sys_kernel; the line of the
- * first check that failed is printed. */
+/* What a kernel does and emulators forget: truncated ancillary data, System V structures, all
+ * signals, clone flags, /proc about states and memory, user namespaces. Alone: rivet sys_kernel;
+ * the line of the first check that failed is printed. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -153,7 +153,8 @@ static void system_v(void)
         CHECK(shmctl(id, IPC_STAT, &shm) == 0);
         CHECK((shm.shm_perm.mode & 07777) == 0640 && !(shm.shm_perm.mode & ~01777));
         CHECK(shm.shm_segsz == 12345 && shm.shm_cpid == getpid() && shm.shm_nattch == 0);
-        CHECK(shm.shm_perm.cuid == geteuid() && shm.shm_ctime >= now - 2 && shm.shm_ctime <= now + 60);
+        CHECK(shm.shm_perm.cuid == geteuid() && shm.shm_ctime >= now - 2 &&
+              shm.shm_ctime <= now + 60);
         struct shm_info info;
         int top = shmctl(0, SHM_INFO, (struct shmid_ds *)&info), found = 0;
         for (int i = 0; i <= top; i++) {
@@ -347,7 +348,8 @@ static void namespaces(void)
         int fd = open("/proc/self/ns/user", O_RDONLY);
         errno = 0;
         /* one's own cannot be entered again; with threads it is EINVAL too, but unshare was done */
-        _exit(fd >= 0 && setns(fd, CLONE_NEWUSER) < 0 && errno == EINVAL && getuid() == 65534 ? 0 : 2);
+        _exit(fd >= 0 && setns(fd, CLONE_NEWUSER) < 0 && errno == EINVAL && getuid() == 65534 ? 0
+                                                                                              : 2);
     }
     CHECK(ended(pid) == 0);
 }

@@ -1,5 +1,5 @@
-/* Memory: brk, mremap, madvise, sealing, locking, protections, forks. Alone: rivet sys_memory; the line of
- * the first check that failed is printed. What a kernel is too old for is not tried. */
+/* Memory: brk, mremap, madvise, sealing, locking, protections, forks. Alone: rivet sys_memory; the
+ * line of the first check that failed is printed. What a kernel is too old for is not tried. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -324,7 +324,8 @@ static void barriers(void)
     FAILS(EINVAL, syscall(SYS_membarrier, PRIVATE, 1, 0));
     FAILS(EPERM, syscall(SYS_membarrier, PRIVATE, 0, 0));
     CHECK(!(known & REGISTRATIONS) || !(syscall(SYS_membarrier, REGISTRATIONS, 0, 0) & REGISTER));
-    CHECK(syscall(SYS_membarrier, REGISTER, 0, 0) == 0 && syscall(SYS_membarrier, PRIVATE, 0, 0) == 0);
+    CHECK(syscall(SYS_membarrier, REGISTER, 0, 0) == 0 &&
+          syscall(SYS_membarrier, PRIVATE, 0, 0) == 0);
     CHECK(!(known & REGISTRATIONS) || (syscall(SYS_membarrier, REGISTRATIONS, 0, 0) & REGISTER));
 }
 

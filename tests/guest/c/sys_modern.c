@@ -68,7 +68,8 @@ static void files(void)
     CHECK(r != 1000 || (fstat(out, &st) == 0 && st.st_size == 1000));
     close(out);
     struct iovec iov = { (char[8]){ 0 }, 8 };
-    CHECK(syscall(SYS_preadv2, fd, &iov, 1, 5L, 0L, 0) == 8 && !memcmp(iov.iov_base, "56789012", 8));
+    CHECK(syscall(SYS_preadv2, fd, &iov, 1, 5L, 0L, 0) == 8 &&
+          !memcmp(iov.iov_base, "56789012", 8));
 
     struct { uint64_t off, len; } range = { 0, 8192 };
     struct { uint64_t cache, dirty, writeback, evicted, recently; } stat = { 0 };
@@ -103,7 +104,7 @@ static void files(void)
         char list[256];
         r = syscall(465, dirfd, "file", 0, list, sizeof(list));                    /* listxattrat */
         CHECK(not_here(r) || (r >= 12 && memmem(list, (size_t)r, "user.colour", 12)));
-        r = syscall(466, dirfd, "file", 0, "user.colour");                         /* removexattrat */
+        r = syscall(466, dirfd, "file", 0, "user.colour"); /* removexattrat */
         CHECK(not_here(r) || (r == 0 && fgetxattr(fd, "user.colour", value, 8) < 0));
     }
     struct { uint64_t xflags; uint32_t extsize, nextents, projid, cowextsize; } attr = { 0 };
@@ -115,9 +116,15 @@ static void mounts(void)
 {
     struct { uint32_t size, spare; uint64_t id, param, ns; } req = { 24, 0, ~(uint64_t)0, 0, 0 };
     uint64_t ids[64];
-    long n = syscall(458, &req, ids, 64L, 0);                              /* listmount of the root */
+    long n = syscall(458, &req, ids, 64L, 0); /* listmount of the root */
     CHECK(not_here(n) || n >= 0 || errno == ENOENT);
-    struct { uint32_t size, options; uint64_t mask; uint32_t dev_major, dev_minor; uint64_t magic; char rest[4096]; } sm;
+    struct {
+        uint32_t size, options;
+        uint64_t mask;
+        uint32_t dev_major, dev_minor;
+        uint64_t magic;
+        char rest[4096];
+    } sm;
     struct statx sx;
     CHECK(statx(AT_FDCWD, "/", 0, 0x4000, &sx) == 0);                      /* MNT_ID_UNIQUE */
     if (sx.stx_mask & 0x4000) {
@@ -126,7 +133,8 @@ static void mounts(void)
         struct statfs fs;
         CHECK(statfs("/", &fs) == 0);
         long r = syscall(457, &req, &sm, sizeof(sm), 0);                   /* statmount */
-        CHECK(not_here(r) || errno == ENOENT || (r == 0 && (sm.mask & 1) && sm.magic == (uint64_t)fs.f_type));
+        CHECK(not_here(r) || errno == ENOENT ||
+              (r == 0 && (sm.mask & 1) && sm.magic == (uint64_t)fs.f_type));
     }
     int tree = (int)syscall(SYS_open_tree, AT_FDCWD, dir, O_CLOEXEC);
     CHECK(not_here(tree) || (tree >= 0 && close(tree) == 0));
@@ -149,13 +157,13 @@ static void processes(void)
         int copy = (int)syscall(SYS_pidfd_getfd, p, fd, 0);
         CHECK(not_here(copy) || (copy >= 0 && close(copy) == 0));
         struct iovec iov = { &pid, 0 };
-        long r = syscall(440, p, &iov, 0L, 20, 0);                         /* process_madvise, COLD */
+        long r = syscall(440, p, &iov, 0L, 20, 0); /* process_madvise, COLD */
         CHECK(not_here(r) || r == 0);
         CHECK(syscall(SYS_pidfd_send_signal, p, SIGTERM, NULL, 0) == 0);
         CHECK(poll(&pfd, 1, 10000) == 1);
         siginfo_t info = { 0 };
-        CHECK(waitid(3 /* P_PIDFD */, (id_t)p, &info, WEXITED | WNOWAIT) == 0 && info.si_pid == pid &&
-              info.si_code == CLD_KILLED && info.si_status == SIGTERM);
+        CHECK(waitid(3 /* P_PIDFD */, (id_t)p, &info, WEXITED | WNOWAIT) == 0 &&
+              info.si_pid == pid && info.si_code == CLD_KILLED && info.si_status == SIGTERM);
         close(p);
     } else {
         kill(pid, SIGTERM);
@@ -212,7 +220,7 @@ static void memory(void)
         close((int)r);
     }
     r = syscall(SYS_pkey_alloc, 0, 0);
-    CHECK(r < 0 && (errno == ENOSYS || errno == ENOSPC || errno == EINVAL));    /* riscv has no keys */
+    CHECK(r < 0 && (errno == ENOSYS || errno == ENOSPC || errno == EINVAL)); /* riscv has no keys */
     munmap(p, 3 * 4096);
 }
 
@@ -222,15 +230,18 @@ static void on_notify(union sigval v)
 
 static void events(void)
 {
-    int r = (int)syscall(SYS_fanotify_init, 0x200 /* REPORT_FID */ | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY);
+    int r = (int)syscall(SYS_fanotify_init, 0x200 /* REPORT_FID */ | FAN_CLOEXEC | FAN_NONBLOCK,
+                         O_RDONLY);
     CHECK(not_here(r) || errno == EMFILE || errno == EINVAL || r >= 0);
     if (r >= 0) {
-        if (syscall(SYS_fanotify_mark, r, FAN_MARK_ADD, FAN_MODIFY | FAN_EVENT_ON_CHILD, dirfd, NULL) == 0) {
+        if (syscall(SYS_fanotify_mark, r, FAN_MARK_ADD, FAN_MODIFY | FAN_EVENT_ON_CHILD, dirfd,
+                    NULL) == 0) {
             char buf[4096];
             CHECK(pwrite(fd, "0", 1, 0) == 1);
             ssize_t n = read(r, buf, sizeof(buf));
             struct fanotify_event_metadata *m = (void *)buf;
-            CHECK(n >= (ssize_t)sizeof(*m) && m->mask & FAN_MODIFY && m->pid == getpid() && m->fd == FAN_NOFD);
+            CHECK(n >= (ssize_t)sizeof(*m) && m->mask & FAN_MODIFY && m->pid == getpid() &&
+                  m->fd == FAN_NOFD);
         }
         close(r);
     }
@@ -246,14 +257,17 @@ static void events(void)
         CHECK(read(r, &b, 8) == 8 && b > a);
         close(r);
     }
-    union bpf_attr battr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 4 };
+    union bpf_attr battr = {
+        .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 4};
     r = (int)syscall(SYS_bpf, BPF_MAP_CREATE, &battr, sizeof(battr));
     CHECK(not_here(r) || r >= 0);
     if (r >= 0) {
         uint32_t key = 2;
         uint64_t value = 77, back = 0;
-        union bpf_attr set = { .map_fd = (uint32_t)r, .key = (uintptr_t)&key, .value = (uintptr_t)&value };
-        union bpf_attr get = { .map_fd = (uint32_t)r, .key = (uintptr_t)&key, .value = (uintptr_t)&back };
+        union bpf_attr set = {
+            .map_fd = (uint32_t)r, .key = (uintptr_t)&key, .value = (uintptr_t)&value};
+        union bpf_attr get = {
+            .map_fd = (uint32_t)r, .key = (uintptr_t)&key, .value = (uintptr_t)&back};
         CHECK(syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &set, sizeof(set)) == 0);
         CHECK(syscall(SYS_bpf, BPF_MAP_LOOKUP_ELEM, &get, sizeof(get)) == 0 && back == 77);
         close(r);
@@ -285,8 +299,10 @@ static void keys(void)
     CHECK(not_here(id) || errno == EDQUOT || id > 0);
     if (id > 0) {
         char buf[64] = "";
-        CHECK(syscall(SYS_keyctl, KEYCTL_READ, id, buf, sizeof(buf)) == 6 && !strcmp(buf, "secret"));
-        CHECK(syscall(SYS_keyctl, KEYCTL_DESCRIBE, id, buf, sizeof(buf)) > 0 && !strncmp(buf, "user;", 5));
+        CHECK(syscall(SYS_keyctl, KEYCTL_READ, id, buf, sizeof(buf)) == 6 &&
+              !strcmp(buf, "secret"));
+        CHECK(syscall(SYS_keyctl, KEYCTL_DESCRIBE, id, buf, sizeof(buf)) > 0 &&
+              !strncmp(buf, "user;", 5));
         CHECK(syscall(SYS_request_key, "user", "rivet:test", NULL, 0) == id);
         CHECK(syscall(SYS_keyctl, KEYCTL_UPDATE, id, "other", 5L) == 0);
         CHECK(syscall(SYS_keyctl, KEYCTL_REVOKE, id) == 0);
@@ -300,20 +316,21 @@ static void futexes(void)
 {
     enum { U32 = 2, PRIVATE = 128 };
     struct timespec past = { 0, 0 };
-    long r = syscall(455, &word, 0L, 0xffffffffL, U32 | PRIVATE, &past, CLOCK_MONOTONIC);  /* futex_wait */
+    long r = syscall(455, &word, 0L, 0xffffffffL, U32 | PRIVATE, &past,
+                     CLOCK_MONOTONIC); /* futex_wait */
     CHECK(not_here(r) || (r < 0 && errno == ETIMEDOUT));
     r = syscall(455, &word, 1L, 0xffffffffL, U32 | PRIVATE, NULL, CLOCK_MONOTONIC);
     CHECK(not_here(r) || (r < 0 && errno == EAGAIN));
-    r = syscall(454, &word, 0xffffffffL, 1, U32 | PRIVATE);                                /* futex_wake */
+    r = syscall(454, &word, 0xffffffffL, 1, U32 | PRIVATE); /* futex_wake */
     CHECK(not_here(r) || r == 0);
     struct { uint64_t val, uaddr; uint32_t flags, reserved; } w[2] = {
         { 0, (uintptr_t)&word, U32 | PRIVATE, 0 }, { 1, (uintptr_t)&word, U32 | PRIVATE, 0 }
     };
-    r = syscall(449, w, 2, 0, NULL, 0);                                                    /* futex_waitv */
+    r = syscall(449, w, 2, 0, NULL, 0); /* futex_waitv */
     CHECK(not_here(r) || (r < 0 && errno == EAGAIN));
     r = syscall(449, w, 1, 0, &past, CLOCK_MONOTONIC);
     CHECK(not_here(r) || (r < 0 && errno == ETIMEDOUT));
-    r = syscall(456, w, 0, 0, 0);                                                          /* futex_requeue */
+    r = syscall(456, w, 0, 0, 0); /* futex_requeue */
     CHECK(not_here(r) || r == 0 || errno == EAGAIN || errno == EINVAL);
 }
 

@@ -94,12 +94,14 @@ int main(void)
     int (*timeofday)(struct timeval *, void *) = lookup("__vdso_gettimeofday");
     int (*cpu)(unsigned *, unsigned *, void *) = lookup("__vdso_getcpu");
     int (*flush)(void *, void *, unsigned long) = lookup("__vdso_flush_icache");
-    int (*hwprobe)(struct pair *, size_t, size_t, void *, unsigned) = lookup("__vdso_riscv_hwprobe");
+    int (*hwprobe)(struct pair *, size_t, size_t, void *, unsigned) =
+        lookup("__vdso_riscv_hwprobe");
     ssize_t (*random)(void *, size_t, unsigned, void *, size_t) = lookup("__vdso_getrandom");
     CHECK(lookup("__vdso_rt_sigreturn"));
 
     struct timespec a, b, c;
-    CHECK(gettime(CLOCK_MONOTONIC, &a) == 0 && syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &b) == 0);
+    CHECK(gettime(CLOCK_MONOTONIC, &a) == 0 &&
+          syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &b) == 0);
     CHECK(gettime(CLOCK_MONOTONIC, &c) == 0);
     CHECK(a.tv_sec * 1000000000 + a.tv_nsec <= b.tv_sec * 1000000000 + b.tv_nsec);
     CHECK(b.tv_sec * 1000000000 + b.tv_nsec <= c.tv_sec * 1000000000 + c.tv_nsec);

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -458,6 +459,7 @@ static bool enter_passing_directory(void)
         remove_later(ends[0], dir);
     }
     close(ends[0]);                 /* ends[1] closes when the process is gone */
+    syscall(SYS_setpgid, pid, pid); /* who kills our group does not mean the child */
     if (pid < 0) {
         rmdir(dir);
         return false;
@@ -517,8 +519,13 @@ static bool name_core(const char *pattern, int sig, uint64_t limit, char name[PA
 
 void coredump(CPUState *cpu, int sig, const siginfo_t *info)
 {
+    static _Atomic pid_t begun;         /* by a thread of this process, not of its parent */
+    const Task *task = cpu->opaque;
     struct rlimit limit;
     char name[PATH_MAX];
+    while (atomic_exchange(&begun, getpid()) == getpid()) {
+        pause();                        /* another thread dies first, and we with it */
+    }
     char *pattern = g_strchomp(proc_host_text("/proc/sys/kernel/core_pattern"));
     bool wanted = getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur >= MIN_CORE &&
                   prctl(PR_GET_DUMPABLE) == 1 &&
@@ -527,7 +534,7 @@ void coredump(CPUState *cpu, int sig, const siginfo_t *info)
         enter_passing_directory()) {
         set_core_limit(MIN_CORE);
     } else {
-        no_host_dump(cpu->opaque, pattern);
+        no_host_dump(task, pattern);
     }
     g_free(pattern);
 }

@@ -246,6 +246,37 @@ static void filtered(const char *name)
     close(fd);
 }
 
+static void *fall(void *arg)
+{
+    for (started++; started < 8;) {
+    }
+    *(volatile int *)16 = 1;
+}
+
+/* Threads that die at the same time: one core file, and a whole one. */
+static void together(const char *name, const char *exe)
+{
+    size_t size;
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rlimit l = { RLIM_INFINITY, RLIM_INFINITY };
+        pthread_t t;
+        setpgid(0, 0);
+        setrlimit(RLIMIT_CORE, &l);
+        started = 0;
+        for (int i = 0; i < 8; i++) {
+            pthread_create(&t, NULL, fall, NULL);
+        }
+        sleep_on(NULL);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && WTERMSIG(status) == SIGSEGV && WCOREDUMP(status));
+    kill(-pid, SIGKILL);
+    char *core = load(name, &size);
+    CHECK(core && at(core, &mark) && *(int *)at(core, &mark) == MARK);
+    CHECK(notes_of(core, exe).threads == 9);
+}
+
 static void limited(const char *name)
 {
     size_t size = 0;
@@ -329,6 +360,7 @@ int main(int argc, char **argv)
     mprotect(no_access, PAGE, PROT_NONE);
     whole_core(name, exe);
     filtered(name);
+    together(name, exe);
     limited(name);
     others();
     unlink(name);

@@ -40,16 +40,34 @@ static void act(int sig, int flags)
     sigaction(sig, &sa, NULL);
 }
 
+/* Wait until the process sleeps in a call: seen thrice, for it may sleep shortly on its way there. */
+static void until_asleep(pid_t pid)
+{
+    char path[40], text[300];
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    for (int seen = 0; seen < 3;) {
+        usleep(3000);
+        memset(text, 0, sizeof(text));
+        FILE *f = fopen(path, "r");
+        if (!f || !fread(text, 1, sizeof(text) - 1, f)) {
+            _exit(1);
+        }
+        fclose(f);
+        const char *name_end = strrchr(text, ')');
+        seen = name_end && name_end[2] == 'S' ? seen + 1 : 0;
+    }
+}
+
 /* A child that sends sig to us `times` times, then writes a byte to fd. */
 static pid_t poker(int sig, int times, int fd)
 {
     pid_t pid = fork();
     if (pid == 0) {
         for (int i = 0; i < times; i++) {
-            usleep(30000);
+            until_asleep(getppid());
             kill(getppid(), sig);
         }
-        usleep(30000);
+        until_asleep(getppid());
         if (fd >= 0) {
             (void)!write(fd, "x", 1);
         }

@@ -161,6 +161,7 @@ static int vfork_child(void *opaque)
     }
     ChildReport *report = start->report;
     if (report) {
+        signal_catch_fatal(task);
         if (report->rq->flags & CLONE_PARENT_SETTID) {
             guest_write(report->rq->parent_tid, &start->pid, sizeof(start->pid));
         }

@@ -294,6 +294,13 @@ static void watch_children(const GuestSigaction *sa)
     host_syscall(SYS_rt_sigaction, SIGCHLD, &h, NULL, SIGSET_BYTES);
 }
 
+/* Signals whose default action is ours. A process that shares its parent's memory must not end
+ * where it holds a lock of ours: any end but by SIGKILL is ours then. */
+static uint64_t caught_by_default(void)
+{
+    return current_task && current_task->is_vfork_child ? FATAL_SIGNALS : DUMP_SIGNALS;
+}
+
 static void host_action_set(int sig, const GuestSigaction *sa)
 {
     if (sig == SIGCHLD && watching) {
@@ -312,7 +319,7 @@ static void host_action_set(int sig, const GuestSigaction *sa)
         h.flags |=
             SA_SIGINFO | SA_ONSTACK | (sa->flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
         h.mask = ~FAULT_SIGNALS;
-    } else if (sa->handler == GUEST_SIG_DFL && (sig_bit(sig) & DUMP_SIGNALS)) {
+    } else if (sa->handler == GUEST_SIG_DFL && (sig_bit(sig) & caught_by_default())) {
         h.handler = (uintptr_t)host_handler;
         h.flags |= SA_SIGINFO | SA_ONSTACK | SA_RESTART;
         h.mask = ~FAULT_SIGNALS;
@@ -435,7 +442,7 @@ _Noreturn void signal_die(CPUState *cpu, int sig)
 static void default_action(CPUState *cpu, int sig, const siginfo_t *info)
 {
     Task *task = cpu->opaque;
-    if ((sig_bit(sig) & DUMP_SIGNALS) && !is_fault(sig, info) && getpid() == 1) {
+    if ((sig_bit(sig) & FATAL_SIGNALS) && !is_fault(sig, info) && getpid() == 1) {
         return;                     /* the first process of a namespace is spared */
     }
     switch (sig) {
@@ -735,6 +742,16 @@ void signal_free_actions(struct SigHand *sighand)
     if (atomic_fetch_sub(&sighand->users, 1) == 1) {
         g_free(sighand);
     }
+}
+
+void signal_catch_fatal(Task *task)
+{
+    pthread_mutex_lock(&task->sighand->lock);
+    for (uint64_t set = FATAL_SIGNALS; set; set &= set - 1) {
+        int sig = __builtin_ctzll(set) + 1;
+        host_action_set(sig, action_of(task->sighand, sig));
+    }
+    pthread_mutex_unlock(&task->sighand->lock);
 }
 
 void signal_clear_handlers(Task *task)

@@ -15,6 +15,11 @@ static inline uint64_t sig_bit(int sig)
 
 /* Signals that always have our handler and are never blocked on the host. */
 #define FAULT_SIGNALS (sig_bit(SIGSEGV) | sig_bit(SIGBUS) | sig_bit(SIGILL))
+/* Signals that end the process by default, all but SIGKILL. */
+#define FATAL_SIGNALS                                                                              \
+    (~(sig_bit(SIGKILL) | sig_bit(SIGSTOP) | sig_bit(SIGTSTP) | sig_bit(SIGTTIN) |                 \
+       sig_bit(SIGTTOU) | sig_bit(SIGCONT) | sig_bit(SIGCHLD) | sig_bit(SIGURG) |                  \
+       sig_bit(SIGWINCH)))
 /* Signals whose default action is a core file, which is ours to write: they have our handler unless
  * the guest ignores them. */
 #define DUMP_SIGNALS                                                                               \

@@ -16,4 +16,4 @@ build/rivet "$out/sieve" 1000000
 
 set -- $(riscv64-linux-gnu-nm -S "$out/sieve" | awk '$4 == "strike_out" { print $1, $2 }')
 echo "== the inner loop, stage by stage: build/rivet -d in_asm,op,op_opt,out_asm -dfilter 0x$1+0x$2"
-build/rivet -d in_asm,op,op_opt,out_asm -dfilter "0x$1+0x$2" "$out/sieve" 1000
+build/rivet -d in_asm,op,op_opt,out_asm -dfilter "0x$1+0x$2" "$out/sieve" 100000

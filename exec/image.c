@@ -33,6 +33,9 @@ static CodeImage images[MAX_IMAGES];    /* tb_lock */
 static unsigned nimages;
 static ImageRange ranges[MAX_RANGES];
 static _Atomic unsigned nranges, last_range;
+/* Branch predictors know a jump by the low bits of its address only: what lies at the same offset of the
+ * code buffer, which the code made in this run fills from its start, would be taken for it. */
+enum { IMAGE_STAGGER = 0x2555000 };
 static uint8_t *free_room;              /* rest of the code buffer's room for images */
 
 bool image_enabled(void)
@@ -130,8 +133,8 @@ static bool directory_is_ours(const char *dir)
 
 void image_init(void)
 {
-    free_room = code_buffer.end;
-    if (exec_options.image_dir && code_buffer.room_end > code_buffer.end && !exec_options.guest_base &&
+    free_room = code_buffer.end + IMAGE_STAGGER;
+    if (exec_options.image_dir && code_buffer.room_end > free_room && !exec_options.guest_base &&
         (image_config = make_config()) != 0 && directory_is_ours(exec_options.image_dir)) {
         atomic_store(&enabled, true);
     }

@@ -133,9 +133,11 @@ static bool directory_is_ours(const char *dir)
 
 void image_init(void)
 {
-    free_room = code_buffer.end + IMAGE_STAGGER;
-    if (exec_options.image_dir && code_buffer.room_end > free_room && !exec_options.guest_base &&
-        (image_config = make_config()) != 0 && directory_is_ours(exec_options.image_dir)) {
+    free_room = code_buffer.end;
+    if (exec_options.image_dir && code_buffer.room_end - free_room > IMAGE_STAGGER &&
+        !exec_options.guest_base && (image_config = make_config()) != 0 &&
+        directory_is_ours(exec_options.image_dir)) {
+        free_room += IMAGE_STAGGER;
         atomic_store(&enabled, true);
     }
 }

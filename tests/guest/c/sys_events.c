@@ -90,10 +90,10 @@ static void stop_and_continue(void)
     handle(SIGCHLD, SA_RESTART);
     pid_t pid = pauser();
     kill(pid, SIGSTOP);
+    wait_for_hits(SIGCHLD, 1);      /* the kernel looks for the status after it has let waitpid() see it */
+    CHECK(last_code == CLD_STOPPED && last_pid == pid && last_status == SIGSTOP);
     CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) &&
           WSTOPSIG(status) == SIGSTOP);
-    wait_for_hits(SIGCHLD, 1);
-    CHECK(last_code == CLD_STOPPED && last_pid == pid && last_status == SIGSTOP);
     kill(pid, SIGCONT);
     CHECK(waitid(P_PID, (id_t)pid, &info, WCONTINUED) == 0);
     CHECK(info.si_code == CLD_CONTINUED && info.si_status == SIGCONT && info.si_signo == SIGCHLD);

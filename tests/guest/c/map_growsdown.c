@@ -12,13 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK(x)                                                                                   \
-    do {                                                                                           \
-        if (!(x)) {                                                                                \
-            printf("line %d: %s (errno %d)\n", __LINE__, #x, errno);                               \
-            exit(__LINE__ % 255 + 1);                                                              \
-        }                                                                                          \
-    } while (0)
+#include "check.h"
 
 enum { PAGE = 4096, ROOM = 2048 * PAGE, PAGES = 64 };
 #define RW (PROT_READ | PROT_WRITE)

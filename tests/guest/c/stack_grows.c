@@ -13,13 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK(x)                                                                                   \
-    do {                                                                                           \
-        if (!(x)) {                                                                                \
-            printf("line %d: %s (errno %d)\n", __LINE__, #x, errno);                               \
-            exit(__LINE__ % 255 + 1);                                                              \
-        }                                                                                          \
-    } while (0)
+#include "check.h"
 
 enum { FRAME = 4096 };
 

@@ -29,13 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHECK(x)                                                                                   \
-    do {                                                                                           \
-        if (!(x)) {                                                                                \
-            fprintf(stderr, "line %d: %s (errno %d)\n", __LINE__, #x, errno);                      \
-            exit(__LINE__ % 255 + 1);                                                              \
-        }                                                                                          \
-    } while (0)
+#include "check.h"
 
 static volatile int hits, last_code, last_status, last_value;
 static volatile pid_t last_pid;

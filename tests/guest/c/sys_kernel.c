@@ -26,19 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHECK(x)                                                                                   \
-    do {                                                                                           \
-        if (!(x)) {                                                                                \
-            fprintf(stderr, "line %d: %s (errno %d)\n", __LINE__, #x, errno);                      \
-            exit(__LINE__ % 255 + 1);                                                              \
-        }                                                                                          \
-    } while (0)
-#define FAILS(e, x)                                                                                \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        CHECK((long)(x) == -1);                                                                    \
-        CHECK(errno == (e));                                                                       \
-    } while (0)
+#include "check.h"
 
 static int ended(pid_t pid)
 {

@@ -16,19 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK(x)                                                                                   \
-    do {                                                                                           \
-        if (!(x)) {                                                                                \
-            printf("line %d: %s (errno %d)\n", __LINE__, #x, errno);                               \
-            exit(__LINE__ % 255 + 1);                                                              \
-        }                                                                                          \
-    } while (0)
-#define FAILS(e, x)                                                                                \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        CHECK((long)(x) == -1);                                                                    \
-        CHECK(errno == (e));                                                                       \
-    } while (0)
+#include "check.h"
 
 enum { PAGE = 4096 };
 #define RW (PROT_READ | PROT_WRITE)

@@ -23,13 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHECK(x)                                                                                   \
-    do {                                                                                           \
-        if (!(x)) {                                                                                \
-            printf("line %d: %s (errno %d)\n", __LINE__, #x, errno);                               \
-            exit(__LINE__ % 255 + 1);                                                              \
-        }                                                                                          \
-    } while (0)
+#include "check.h"
 
 static volatile int got;
 static sigset_t mask_in_handler;

@@ -12,13 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define CHECK(x)                                                                                   \
-    do {                                                                                           \
-        if (!(x)) {                                                                                \
-            printf("line %d: %s (errno %d)\n", __LINE__, #x, errno);                               \
-            exit(__LINE__ % 255 + 1);                                                              \
-        }                                                                                          \
-    } while (0)
+#include "check.h"
 
 enum { ENTRIES = 8, OP_EPOLL_WAIT = 59, NO_SQARRAY = 1 << 16 };
 

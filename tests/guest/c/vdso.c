@@ -13,13 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHECK(x)                                                                                   \
-    do {                                                                                           \
-        if (!(x)) {                                                                                \
-            printf("line %d: %s (errno %d)\n", __LINE__, #x, errno);                               \
-            exit(__LINE__ % 255 + 1);                                                              \
-        }                                                                                          \
-    } while (0)
+#include "check.h"
 
 static const char *base;
 static const uint32_t *hash;

@@ -141,6 +141,18 @@ const MapRange *guest_map_find(abi_ulong addr)
     return r && r->start <= addr ? r : NULL;
 }
 
+bool guest_map_part(abi_ulong start, abi_ulong end, MapRange *part)
+{
+    const MapRange *r = start < end ? guest_map_next(start) : NULL;
+    if (!r || r->start >= end) {
+        return false;
+    }
+    *part = *r;
+    part->start = MAX(r->start, start);
+    part->end = MIN(r->end, end);
+    return true;
+}
+
 void guest_map_clear(abi_ulong start, abi_ulong end)
 {
     for (;;) {

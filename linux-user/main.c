@@ -275,7 +275,6 @@ int main(int argc, char **argv, char **envp)
     if (!path_is_root()) {
         path_init(user_options.ld_prefix);
     }
-    mmap_init();
     prog.path = cl.program;
     prog.argc = cl.argc;
     prog.argv = cl.argv;

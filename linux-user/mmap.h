@@ -11,7 +11,6 @@
 
 #include "linux-user/task.h"
 
-void mmap_init(void);
 abi_long guest_mmap(abi_ulong addr, abi_ulong len, int prot, int flags, int fd, abi_ulong off);
 abi_long guest_munmap(abi_ulong addr, abi_ulong len);
 abi_long guest_mprotect(abi_ulong addr, abi_ulong len, int prot);
@@ -28,13 +27,14 @@ bool guest_code_written(abi_ulong addr);
 /* A system call failed by EFAULT: stop watching. True if anything was watched: try it again. */
 bool guest_code_unwatch_all(void);
 
-/* The guest has set its RLIMIT_AS and RLIMIT_DATA: from now on they are kept; ~0: no limit. The host's
- * are left alone, because the emulator's own mappings would count. */
+/* The guest has set its RLIMIT_AS and RLIMIT_DATA: from now on they are kept; ~0: no limit. The
+ * host's are left alone, because the emulator's own mappings would count. */
 void guest_set_limits(abi_ulong as, abi_ulong data);
 
 /* Record what the loader mapped itself (stack, vDSO) without a host call. */
 void guest_map_add(abi_ulong start, abi_ulong end, int prot, const char *name);
-/* The same for what the host's kernel makes longer, downwards, when the guest touches what is below. */
+/* The same for what the host's kernel makes longer, downwards, when the guest touches what is
+ * below. */
 void guest_map_add_growing(abi_ulong start, abi_ulong end, int prot, const char *name);
 
 /* The guest's protection of the page at addr: PROT_* bits, or -1 when it is not mapped. */

@@ -1,0 +1,109 @@
+/*
+ * linux-user/mremap.c: mremap. Source: mm/mremap.c. Rules and locks: address_space.h.
+ */
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <glib.h>
+
+#include "exec/log.h"
+#include "linux-user/address_space.h"
+
+enum { GUEST_MREMAP_FLAGS = 7 };
+
+/* The argument checks of mremap() that come before the old range is looked at. */
+static bool mremap_args_ok(abi_ulong old, abi_ulong old_size, abi_ulong new_size, int flags,
+                           abi_ulong to)
+{
+    bool move = flags & MREMAP_MAYMOVE, fixed = flags & MREMAP_FIXED;
+    bool keep = flags & MREMAP_DONTUNMAP;
+    if (flags & ~GUEST_MREMAP_FLAGS || (fixed && !move) || (keep && !move) ||
+        old & PAGE_MASK_LOW || !new_size || (keep && old_size != new_size)) {
+        return false;
+    }
+    return !fixed || (!(to & PAGE_MASK_LOW) && in_task(to, new_size) &&
+                      (old + old_size <= to || to + new_size <= old));
+}
+
+/* What was mapped in [old, old + old_size) is now at `to` with new_size bytes. */
+static void map_move(abi_ulong old, abi_ulong old_size, abi_ulong to, abi_ulong new_size, bool keep)
+{
+    GArray *ranges = g_array_new(FALSE, FALSE, sizeof(MapRange));
+    abi_ulong copy_end = old + (old_size ? MIN(old_size, new_size) : 4096);
+    MapRange m;
+    for (abi_ulong a = old; guest_map_part(a, copy_end, &m);) {
+        a = m.end;
+        m.file = 0;
+        m.start = m.start - old + to;
+        m.end = m.end - old + to;
+        g_array_append_val(ranges, m);
+    }
+    pthread_mutex_lock(&map_lock);
+    if (to != old && !keep) {
+        guest_map_clear(old, old + old_size);
+    }
+    guest_map_clear(to, to + new_size);
+    for (guint i = 0; i < ranges->len; i++) {
+        MapRange *moved = &g_array_index(ranges, MapRange, i);
+        if (i + 1 == ranges->len) {
+            moved->end = to + new_size;         /* what it grew by is as its last part */
+        }
+        guest_map_set(moved);
+    }
+    pthread_mutex_unlock(&map_lock);
+    g_array_free(ranges, TRUE);
+}
+
+static abi_long mremap_locked(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int flags,
+                              abi_ulong new_addr)
+{
+    abi_ulong old_size = page_up(old_len), new_size = page_up(new_len);
+    bool fixed = flags & MREMAP_FIXED, keep = flags & MREMAP_DONTUNMAP;
+    if (!mremap_args_ok(old, old_size, new_size, flags, new_addr)) {
+        return -EINVAL;
+    }
+    if (!in_task(old, MAX(old_size, 1)) || !guest_map_find(old)) {
+        return -EFAULT;
+    }
+    if (!fixed && !keep && new_size <= old_size) {      /* shrinks in place: the tail goes */
+        abi_long r = new_size < old_size ? munmap_locked(old + new_size, old_size - new_size) : 0;
+        return r ? r : (abi_long)old;
+    }
+    if (guest_map_run_end(old, old + old_size) != old + old_size) {
+        return -EFAULT;
+    }
+    const MapRange *m = guest_map_find(old);
+    if (!within_limits(new_size, is_data(m->prot, m->tag), old, keep ? old : old + old_size) ||
+        (fixed && !claim(new_addr, new_addr + new_size))) {
+        return -ENOMEM;
+    }
+    long p = syscall(SYS_mremap, g2h(old), old_len, new_len, flags,
+                     flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) ? g2h_or_null(new_addr) : NULL);
+    if (p == -1) {
+        int e = errno;
+        if (fixed) {
+            unclaim(new_addr, new_addr + new_size);
+        }
+        return -e;
+    }
+    abi_ulong to = h2g((void *)p);
+    bool old_code = to != old && has_code(old, old + old_size);
+    bool new_code = fixed && has_code(to, to + new_size);
+    map_move(old, old_size, to, new_size, keep);
+    drop_code(old_code, old, old + old_size);
+    drop_code(new_code, to, to + new_size);
+    return (abi_long)to;
+}
+
+abi_long guest_mremap(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int flags,
+                      abi_ulong new_addr)
+{
+    mmap_begin(old, MAX(old_len, 1));
+    abi_long r = mremap_locked(old, old_len, new_len, flags, new_addr);
+    mmap_end();
+    if (log_enabled(LOG_PAGE)) {
+        log_printf(LOG_PAGE, "mremap %#lx+%#lx to %#lx+%#lx flags %d -> %#lx\n", old, old_len,
+                   new_addr, new_len, flags, r);
+    }
+    return r;
+}

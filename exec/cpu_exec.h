@@ -157,12 +157,12 @@ void exec_fork_prepare(void);
 void exec_fork_parent(void);
 void exec_fork_child(CPUState *self);               /* forgets the other CPUs */
 
-/* Provided by linux-user/ (mmap.c): copy up to len bytes of guest code at pc. Returns how many
+/* Provided by linux-user/ (guest_code.c): copy up to len bytes of guest code at pc. Returns how many
  * bytes are mapped executable and readable from pc on, at most len; 0 sets *fault. */
 unsigned guest_fetch(vaddr pc, void *buf, unsigned len, CPUFault *fault);
-/* Provided by linux-user/ (mmap.c): the guest flushes [start, end) as the ISA asks; from 0: everything. */
+/* Provided by linux-user/ (guest_code.c): the guest flushes [start, end) as the ISA asks; from 0: everything. */
 void guest_code_fenced(vaddr start, vaddr end);
-/* Provided by linux-user/ (mmap.c): pc lies in a shared mapping, so that its bytes can be written
+/* Provided by linux-user/ (guest_code.c): pc lies in a shared mapping, so that its bytes can be written
  * through another mapping of the same object. */
 bool guest_code_shared(vaddr pc);
 

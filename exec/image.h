@@ -41,7 +41,7 @@ typedef struct GuestCodeOrigin {
     bool settled;               /* the identity stands for the contents */
 } GuestCodeOrigin;
 
-/* Provided by linux-user/ (mmap.c): where the code at pc is from. False: from no file, or one of which
+/* Provided by linux-user/ (guest_code.c): where the code at pc is from. False: from no file, or one of which
  * nothing is to be kept: it was ever writable, shared, or lies where it will not lie again. */
 bool guest_code_origin(uint64_t pc, GuestCodeOrigin *origin);
 

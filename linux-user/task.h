@@ -77,7 +77,7 @@ typedef struct UserOptions {
     const char *argv0;              /* -0 or NULL */
     uint64_t stack_size;            /* -s; 0: RLIMIT_STACK */
     bool strace;
-    enum { SMC_AUTO, SMC_FENCE, SMC_STRICT } smc;   /* see mmap.c, watch() */
+    enum { SMC_AUTO, SMC_FENCE, SMC_STRICT } smc;   /* see guest_code.c */
     bool one_insn_per_tb;
     const char *tier;           /* -tier, or NULL */
     char **inherited;               /* options that rivet run for a child gets, NULL-terminated; NULL:

@@ -232,9 +232,9 @@ const uint8_t opt_reads_narrow[IR_OP_COUNT] = {
     [IR_guest_st] = 1, [IR_guest_amo] = 1, [IR_guest_cmpxchg] = 1, [IR_fcvt_fi] = 1,
 };
 
-unsigned opt_bits_read_narrow(const IrOp *op, unsigned i)
+/* The bits that an extension reads; 0 for other operations. */
+static unsigned ext_width(const IrOp *op)
 {
-    bool is32 = op->type == IR_I32;
     switch (op->opcode) {
     case IR_ext8s:
     case IR_ext8u:
@@ -245,6 +245,15 @@ unsigned opt_bits_read_narrow(const IrOp *op, unsigned i)
     case IR_ext32s:
     case IR_ext32u:
         return 32;
+    default:
+        return 0;
+    }
+}
+
+unsigned opt_bits_read_narrow(const IrOp *op, unsigned i)
+{
+    bool is32 = op->type == IR_I32;
+    switch (op->opcode) {
     case IR_shl:
     case IR_shr:
     case IR_sar:
@@ -264,7 +273,8 @@ unsigned opt_bits_read_narrow(const IrOp *op, unsigned i)
     case IR_fmv_fi:
         return is32 ? 32 : 64;
     default:
-        return ir_is_int_op((IrOpcode)op->opcode) && is32 ? 32 : 64;
+        return ext_width(op) ? ext_width(op)
+               : ir_is_int_op((IrOpcode)op->opcode) && is32 ? 32 : 64;
     }
 }
 
@@ -272,20 +282,11 @@ unsigned opt_bits_read_narrow(const IrOp *op, unsigned i)
 static unsigned bits_kept(const IrOp *op)
 {
     switch (op->opcode) {
-    case IR_ext8s:
-    case IR_ext8u:
-        return 8;
-    case IR_ext16s:
-    case IR_ext16u:
-        return 16;
-    case IR_ext32s:
-    case IR_ext32u:
-        return 32;
     case IR_and:
         return op->in[1]->kind != IR_CONST ? 0
                : MIN(trailing_ones(op->in[1]->value), op->type == IR_I32 ? 32u : 64u);
     default:
-        return 0;
+        return ext_width(op);
     }
 }
 

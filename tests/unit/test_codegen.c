@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tests/unit/codegen_machine.h"
+#include "tests/unit/suite.h"
 
 /* ---- every op, every kind of operand ---- */
 
@@ -546,9 +547,5 @@ int main(void)
     tcase_add_test(tc, test_constant_divisors);
     tcase_add_test(tc, test_random_programs);
     suite_add_tcase(s, tc);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

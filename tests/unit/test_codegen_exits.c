@@ -6,6 +6,7 @@
  * buffer that is too small.
  */
 #include "tests/unit/codegen_machine.h"
+#include "tests/unit/suite.h"
 
 static Machine plain_machine(void)
 {
@@ -397,9 +398,5 @@ int main(void)
     tcase_add_test(tc, test_misaligned);
     tcase_add_test(tc, test_overflow);
     suite_add_tcase(s, tc);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

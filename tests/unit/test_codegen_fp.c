@@ -20,6 +20,7 @@
 #include "backend-x86_64/codegen.h"
 #include "frontend/helper_fpu.h"
 #include "ir/build.h"
+#include "tests/unit/suite.h"
 
 #define BOX UINT64_C(0xffffffff00000000)
 
@@ -775,9 +776,5 @@ int main(void)
     tcase_add_loop_test(tc, test_mix, 0, 2);
     tcase_add_loop_test(tc, test_canon_runs, 0, G_N_ELEMENTS(feature_sets));
     suite_add_tcase(suite, tc);
-    SRunner *sr = srunner_create(suite);
-    srunner_run_all(sr, CK_ENV);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "linux-user/core_name.h"
+#include "tests/unit/suite.h"
 
 static const CoreNameFacts facts = {
     .sig = 11, .limit = ~0ull, .pid = 12, .tid = 13, .host_pid = 14, .host_tid = 15, .uid = 1,
@@ -67,9 +68,5 @@ int main(void)
     tcase_add_loop_test(t, names, 0, sizeof(cases) / sizeof(cases[0]));
     tcase_add_test(t, words);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

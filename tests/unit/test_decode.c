@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "frontend/decode.h"
+#include "tests/unit/suite.h"
 
 #define PC 0x10000
 
@@ -393,12 +394,5 @@ int main(void)
     tcase_add_test(t, test_fall_back);
     tcase_add_test(t, test_models);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_SILENT);
-    int failed = srunner_ntests_failed(r);
-    if (failed) {
-        srunner_print(r, CK_NORMAL);
-    }
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

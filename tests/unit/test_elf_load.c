@@ -15,6 +15,7 @@
 #include "linux-user/loader.h"
 #include "linux-user/mmap.h"
 #include "linux-user/path.h"
+#include "tests/unit/suite.h"
 
 /* header, two segments: code in the first page of the file, data and bss from the second one on */
 typedef struct TestElf {
@@ -427,9 +428,5 @@ int main(void)
     tcase_add_test(t, too_many_arguments);
     tcase_add_test(t, vdso);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -11,6 +11,7 @@
 
 #include "frontend/emulate.h"
 #include "frontend/translate.h"
+#include "tests/unit/suite.h"
 
 enum { RUNS = 400, DATA = 8192, ECALL = 0x73, CODE = 8 };
 
@@ -160,13 +161,7 @@ int main(void)
     tcase_add_test(t, test_rows);
     tcase_add_test(t, test_end);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_SILENT);
-    int failed = srunner_ntests_failed(r);
-    if (failed) {
-        srunner_print(r, CK_NORMAL);
-    }
-    srunner_free(r);
+    int failed = run_suite(s);
     ir_free(ir);
-    return failed != 0;
+    return failed;
 }

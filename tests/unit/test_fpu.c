@@ -13,6 +13,7 @@
 
 #include "frontend/helper_fpu.h"
 #include "frontend/helper_softfp.h"
+#include "tests/unit/suite.h"
 
 #define BOX UINT64_C(0xffffffff00000000)
 #define QNAN64 UINT64_C(0x7ff8000000000000)
@@ -645,9 +646,5 @@ int main(void)
     tcase_add_loop_test(tc, test_class, 0, sizeof classes / sizeof classes[0]);
     tcase_add_test(tc, test_flags_stick);
     suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

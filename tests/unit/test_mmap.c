@@ -17,6 +17,7 @@
 
 #include "linux-user/guest_map.h"
 #include "linux-user/mmap.h"
+#include "tests/unit/suite.h"
 
 enum { PAGES = 64, RW = PROT_READ | PROT_WRITE, RX = PROT_READ | PROT_EXEC };
 enum { ANON = MAP_PRIVATE | MAP_ANONYMOUS };
@@ -414,9 +415,5 @@ int main(void)
     tcase_add_test(t, fetch);
     tcase_add_test(t, shm);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -11,6 +11,7 @@
 #include "linux-user/options.h"
 #include "linux-user/script.h"
 #include "linux-user/task.h"
+#include "tests/unit/suite.h"
 
 enum { MAX_WORDS = 64 };
 
@@ -261,9 +262,5 @@ int main(void)
     tcase_add_loop_test(t, script, 0, G_N_ELEMENTS(scripts));
     tcase_add_test(t, script_long);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "linux-user/path.h"
+#include "tests/unit/suite.h"
 
 static char root[] = "/tmp/rivet-path-XXXXXX";
 
@@ -313,11 +314,8 @@ int main(void)
     tcase_add_test(t, entry);
     tcase_add_test(t, to_guest);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = run_suite(s);
     char cmd[64];
     snprintf(cmd, sizeof(cmd), "rm -rf %s", root);
-    return system(cmd) != 0 || failed != 0;
+    return system(cmd) != 0 || failed;
 }

@@ -58,6 +58,7 @@
 #include <linux/userfaultfd.h>
 
 #include "linux-user/abi_structs.h"
+#include "tests/unit/suite.h"
 
 typedef struct Row {
     const char *what;
@@ -427,9 +428,5 @@ int main(void)
     tcase_add_test(tc, table_is_complete);
     tcase_add_test(tc, numbers_of_names);
     suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_ENV);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -11,6 +11,7 @@
 #include "exec/cpu_exec.h"
 #include "exec/tb_cache.h"
 #include "frontend/translator.h"
+#include "tests/unit/suite.h"
 
 enum { RUNS = 6 };
 
@@ -124,9 +125,5 @@ int main(void)
     tcase_add_test(tc, test_random_regalloc_plain_host);
     tcase_add_test(tc, test_guest_base);
     suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

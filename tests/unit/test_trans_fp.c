@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "frontend/trans.h"
+#include "tests/unit/suite.h"
 
 enum { RNE, RTZ, RDN, RUP, RMM, BAD5, BAD6, DYN };
 
@@ -134,10 +135,7 @@ int main(void)
     tcase_add_loop_test(tc, test_ir, 0, sizeof rows / sizeof rows[0]);
     tcase_add_test(tc, test_reserved_round);
     suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
+    int failed = run_suite(s);
     ir_free(ir);
-    return failed != 0;
+    return failed;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "frontend/translate.h"
+#include "tests/unit/suite.h"
 
 enum { MAX_CODE = 4096 };
 
@@ -654,13 +655,7 @@ int main(void)
     tcase_add_test(t, test_counters);
     tcase_add_test(t, test_disas_log);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_SILENT);
-    int failed = srunner_ntests_failed(r);
-    if (failed) {
-        srunner_print(r, CK_NORMAL);
-    }
-    srunner_free(r);
+    int failed = run_suite(s);
     ir_free(ir);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return failed;
 }

@@ -7,6 +7,7 @@
 
 #include "backend-x86_64/disas.h"
 #include "backend-x86_64/emit.h"
+#include "tests/unit/suite.h"
 
 enum Form {
     MR, RM, M, MI, MIW, MIB, RMI, RMB, MC, RVM, RMV, XM, MX, XR, RX, XB, XVX, GX, MM,
@@ -567,11 +568,8 @@ int main(void)
     tcase_add_test(tc, test_conditions);
     tcase_add_test(tc, test_jumps);
     suite_add_tcase(suite, tc);
-    SRunner *sr = srunner_create(suite);
-    srunner_run_all(sr, CK_ENV);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
+    int failed = run_suite(suite);
     cs_free(insn, 1);
     cs_close(&cs);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return failed;
 }

@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <xmmintrin.h>
 
+#include "exec/own_map.h"
 #include "exec/tb_cache.h"
 #include "frontend/translate.h"
 
@@ -77,10 +78,8 @@ static void prepare_membarrier(void)
 
 static CPUState *cpu_map(void)
 {
-    CPUState *cpu = mmap(NULL, sizeof(CPUState), PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    uint8_t *ras = mmap(NULL, RAS_GUARD + RAS_BYTES, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CPUState *cpu = own_map(sizeof(CPUState));
+    uint8_t *ras = own_map(RAS_GUARD + RAS_BYTES);
     if (cpu == MAP_FAILED || ras == MAP_FAILED || mprotect(ras, RAS_GUARD, PROT_NONE)) {
         fprintf(stderr, "rivet: no memory for a CPU\n");
         exit(1);

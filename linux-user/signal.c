@@ -28,6 +28,7 @@
 #include <glib.h>
 
 #include "exec/log.h"
+#include "exec/own_map.h"
 #include "linux-user/coredump.h"
 #include "linux-user/syscall.h"
 
@@ -669,8 +670,7 @@ void signal_init_thread(Task *task)
         host_mask_set(task->sigmask & ~FAULT_SIGNALS);
     }
     if (!task->host_altstack) {
-        task->host_altstack = mmap(NULL, HOST_ALTSTACK, PROT_READ | PROT_WRITE,
-                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        task->host_altstack = own_map(HOST_ALTSTACK);
     }
     stack_t ss = { .ss_sp = task->host_altstack, .ss_size = HOST_ALTSTACK };
     if (task->host_altstack == MAP_FAILED || sigaltstack(&ss, NULL)) {

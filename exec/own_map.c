@@ -1,0 +1,63 @@
+/*
+ * exec/own_map.c: see own_map.h.
+ *
+ * Addresses go downwards through the range and begin again at its top: with 512 KiB for a thread that is
+ * after eight million of them, and what is still there then is passed by.
+ */
+#include "exec/own_map.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+/* Below where the kernel puts position independent programs of the host. */
+#define RANGE_END 0x540000000000u
+#define RANGE_START 0x500000000000u
+enum { TRIES = 64 };
+
+static _Atomic uintptr_t next = RANGE_END;
+
+/* size bytes of the range that were not given out in this round. */
+static uintptr_t take(size_t size)
+{
+    uintptr_t at = next, start;
+    do {
+        start = (at - RANGE_START < size ? RANGE_END : at) - size;
+    } while (!atomic_compare_exchange_weak(&next, &at, start));
+    return start;
+}
+
+static void *map_in_range(size_t size, int prot, int flags, int fd, off_t offset)
+{
+    size_t room = (size + 4095) & ~(size_t)4095;
+    for (int i = 0; i < TRIES && room && room <= RANGE_END - RANGE_START; i++) {
+        void *at = (void *)take(room);
+        void *p = mmap(at, size, prot, flags | MAP_FIXED_NOREPLACE, fd, offset);
+        if (p == at || (p == MAP_FAILED && errno != EEXIST)) {
+            return p;
+        }
+        if (p != MAP_FAILED) {          /* a kernel before 4.17: it was a hint */
+            munmap(p, size);
+        }
+    }
+    return mmap(NULL, size, prot, flags, fd, offset);
+}
+
+void *own_map(size_t size)
+{
+    return map_in_range(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+/* What the C library calls for itself, when it is linked statically (--wrap). Its hints are about
+ * alignment, and it looks whether they were followed. */
+void *__wrap___mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset);
+void *__wrap___mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
+{
+    return flags & MAP_FIXED ? mmap(addr, size, prot, flags, fd, offset)
+                             : map_in_range(size, prot, flags, fd, offset);
+}

@@ -5,8 +5,9 @@
  * The file is written before the process dies, with the other threads out of guest code. That the
  * wait status has the core-dump bit is up to the kernel, which sets it when it has made a core file
  * of its own, of the emulator: it may make one of a page, in a directory that a child removes once
- * the process is gone. Where that cannot be, and for a core_pattern that is an absolute path, the
- * kernel dumps nothing and the bit is missing. A core_pattern that is a program gets nothing.
+ * the process is gone. For a core_pattern that is an absolute path that directory becomes the root, which
+ * takes CAP_SYS_CHROOT or a user namespace, and so, of who is not root, a single thread. Where that cannot be,
+ * the kernel dumps nothing and the bit is missing. A core_pattern that is a program gets nothing.
  */
 #include "linux-user/coredump.h"
 
@@ -418,11 +419,27 @@ static bool dump_to(const char *name, CPUState *cpu, int sig, const siginfo_t *i
 
 /* ---- the wait status ---- */
 
-/* Remove the directory and what is in it, once all ends of the pipe but ours are closed. */
-static _Noreturn void remove_later(int pipe_end, const char *dir)
+/* The directory where the kernel's core file goes. */
+typedef struct PassingDirectory {
+    char path[PATH_MAX];            /* what it has is that of the name's directory, if it has one */
+    size_t top;                     /* length of the part that is ours */
+} PassingDirectory;
+
+static void remove_directories(PassingDirectory *d)
+{
+    for (char *end = d->path + strlen(d->path); end; end = strrchr(d->path, '/')) {
+        *end = '\0';
+        if ((size_t)(end - d->path) < d->top || rmdir(d->path) < 0) {
+            break;
+        }
+    }
+}
+
+/* Remove the files and the directories, once all ends of the pipe but ours are closed. */
+static _Noreturn void remove_later(int pipe_end, PassingDirectory *d)
 {
     char byte;
-    int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int at = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     dup2(pipe_end, 0);
     dup2(at, 1);
     syscall(SYS_close_range, 2, ~0u, 0);
@@ -435,36 +452,67 @@ static _Noreturn void remove_later(int pipe_end, const char *dir)
         unlinkat(1, e->d_name, 0);
         i += e->d_reclen;
     }
-    rmdir(dir);
+    remove_directories(d);
     syscall(SYS_exit_group, 0);
     __builtin_unreachable();
 }
 
-/* Move to a directory that will be gone when we are. */
-static bool enter_passing_directory(void)
+/* One where a file called `name` can be made, relative to it. */
+static bool make_directories(PassingDirectory *d, const char *name)
 {
-    char dir[] = "/tmp/rivet-core-XXXXXX";
+    strcpy(d->path, "/tmp/rivet-core-XXXXXX");
+    d->top = strlen(d->path);
+    if (!mkdtemp(d->path)) {
+        return false;
+    }
+    for (const char *next; (next = strchr(name, '/')); name = next + 1) {
+        size_t len = strlen(d->path);
+        if (next == name) {
+            continue;
+        }
+        snprintf(d->path + len, sizeof(d->path) - len, "/%.*s", (int)(next - name), name);
+        if (g_str_equal(d->path + len, "/..") || (mkdir(d->path, 0700) < 0 && errno != EEXIST)) {
+            d->path[len] = '\0';
+            remove_directories(d);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Have the calling thread, which is about to die, take it for the root. */
+static bool become_root(const char *dir)
+{
+    return chroot(dir) == 0 || (syscall(SYS_unshare, CLONE_NEWUSER) == 0 && chroot(dir) == 0);
+}
+
+/* Move to a directory that will be gone when we are, where `name` can be made. */
+static bool enter_passing_directory(const char *name)
+{
+    PassingDirectory d;
     int ends[2];
-    if (!mkdtemp(dir)) {
+    if (!make_directories(&d, name)) {
         return false;
     }
     if (pipe2(ends, O_CLOEXEC) < 0) {
-        rmdir(dir);
+        remove_directories(&d);
         return false;
     }
     /* not fork(): no handlers of the C library, whose locks other threads may hold */
     long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
     if (pid == 0) {
         close(ends[1]);
-        remove_later(ends[0], dir);
+        remove_later(ends[0], &d);
     }
     close(ends[0]);                 /* ends[1] closes when the process is gone */
     syscall(SYS_setpgid, pid, pid); /* who kills our group does not mean the child */
     if (pid < 0) {
-        rmdir(dir);
+        remove_directories(&d);
         return false;
     }
-    return syscall(SYS_unshare, CLONE_FS) == 0 && chdir(dir) == 0;
+    d.path[d.top] = '\0';
+    return syscall(SYS_unshare, CLONE_FS) == 0 && chdir(d.path) == 0 &&
+           (name[0] != '/' || become_root("."));
 }
 
 static void set_core_limit(rlim_t cur)
@@ -530,8 +578,7 @@ void coredump(CPUState *cpu, int sig, const siginfo_t *info)
     bool wanted = getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur >= MIN_CORE &&
                   prctl(PR_GET_DUMPABLE) == 1 &&
                   name_core(*pattern ? pattern : "core", sig, limit.rlim_cur, name);
-    if (wanted && dump_to(name, cpu, sig, info, limit.rlim_cur) && name[0] != '/' &&
-        enter_passing_directory()) {
+    if (wanted && dump_to(name, cpu, sig, info, limit.rlim_cur) && enter_passing_directory(name)) {
         set_core_limit(MIN_CORE);
     } else {
         no_host_dump(task, pattern);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,10 +316,18 @@ static void others(void)
     CHECK(prctl(PR_GET_DUMPABLE) == 1);
 }
 
-/* The name that core files will have in the current directory; NULL: elsewhere. */
+/* Only root has its threads' deaths told of with an absolute name. */
+static bool may_make(const char *name)
+{
+    int fd = geteuid() == 0 ? open(name, O_CREAT | O_WRONLY, 0600) : -1;
+    return fd >= 0 && close(fd) == 0 && unlink(name) == 0;
+}
+
+/* The name that core files will have, from the current directory; NULL: it varies, or is not for us. */
 static const char *core_name(void)
 {
-    char pattern[128] = "", uses_pid = '0';
+    static char pattern[128];
+    char uses_pid = '0';
     struct rlimit l;
     int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY);
     ssize_t n = read(fd, pattern, sizeof(pattern) - 1);
@@ -327,8 +336,11 @@ static const char *core_name(void)
     CHECK(read(fd, &uses_pid, 1) == 1);
     close(fd);
     getrlimit(RLIMIT_CORE, &l);
-    return n == 5 && !strcmp(pattern, "core\n") && uses_pid == '0' && l.rlim_max == RLIM_INFINITY
-               ? "core"
+    pattern[n > 0 ? n - 1 : 0] = '\0';
+    bool absolute = pattern[0] == '/';
+    return (absolute || !strcmp(pattern, "core")) && !strchr(pattern, '%') && uses_pid == '0' &&
+                   l.rlim_max == RLIM_INFINITY && (!absolute || may_make(pattern))
+               ? pattern
                : NULL;
 }
 

@@ -96,6 +96,7 @@ typedef struct ExecOptions {
     size_t code_buffer_size;    /* default 256 MiB of address space */
     uint32_t host_features;
     const char *image_dir;      /* where translated code is kept (image.h); NULL: nowhere */
+    int image_at;               /* ... a descriptor to find it from, for image_dir is "."; else any */
     uint64_t image_limit;       /* ... and how many bytes of it, not exact */
     bool random_regalloc;
     bool perf_map;

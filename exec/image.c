@@ -122,7 +122,7 @@ static uint64_t make_config(void)
 static bool directory_is_ours(const char *dir)
 {
     struct stat st;
-    int fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(exec_options.image_at, dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
         return errno == ENOENT;         /* is made when there is something to write */
     }
@@ -221,7 +221,8 @@ static void open_image(CodeImage *im)
     char path[4096];
     struct stat st = { 0 };
     image_path(&im->key, path, sizeof(path));
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = openat(exec_options.image_at, path,
+                    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
         return;
     }

@@ -47,7 +47,8 @@ bool guest_code_origin(uint64_t pc, GuestCodeOrigin *origin);
 
 /* Is anything kept (ExecOptions.image_dir)? Async-signal-safe, any thread. */
 bool image_enabled(void);
-/* No more from now on: the process has another root directory, or may not make system calls. */
+/* No more from now on: the process has another root directory, from which ExecOptions.image_dir is not
+ * found, or may not make system calls. */
 void image_disable(void);
 
 /* The process ends, or becomes another program: write what is worth it. Not in a process that shares

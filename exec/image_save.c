@@ -105,7 +105,8 @@ static bool another_wrote(const Writer *w, const char *path)
 {
     ImageHeader h;
     struct stat st;
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int at = exec_options.image_at;
+    int fd = openat(at, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     bool good = fd >= 0 && fstat(fd, &st) == 0 && pread(fd, &h, sizeof(h), 0) == sizeof(h) &&
                 image_header_fits(&h, (uint64_t)st.st_size, &w->im->key) &&
                 memcmp(&st.st_ctim, &w->im->found, sizeof(st.st_ctim)) != 0 &&
@@ -434,18 +435,19 @@ static bool write_file(const char *path, const void *p, size_t n)
     if (!file_size_allowed(n)) {
         return false;
     }
-    int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int at = exec_options.image_at;
+    int fd = openat(at, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 && errno == ENOENT && g_mkdir_with_parents(exec_options.image_dir, 0700) == 0) {
-        fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        fd = openat(at, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     }
     if (fd < 0) {
         return false;
     }
     bool ok = write_all(fd, p, n);
     ok &= close(fd) == 0;
-    ok = ok && rename(temp, path) == 0;
+    ok = ok && renameat(at, temp, at, path) == 0;
     if (!ok) {
-        unlink(temp);
+        unlinkat(at, temp, 0);
     }
     return ok;
 }
@@ -465,7 +467,9 @@ static int by_age(const void *a, const void *b)
 /* Keep the directory within its limit: the oldest go first, down to three quarters. */
 static void evict(void)
 {
-    DIR *d = opendir(exec_options.image_dir);
+    int fd = openat(exec_options.image_at, exec_options.image_dir,
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *e;
     GArray *all = g_array_new(FALSE, FALSE, sizeof(Entry));
     uint64_t total = 0;

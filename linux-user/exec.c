@@ -34,6 +34,8 @@ enum { AT_EXECVE_CHECK_ = 0x10000 };            /* of Linux 6.14 */
 /* O_PATH descriptor of our executable, or -1: /proc/self/exe will do. Set once, before the root
  * directory changes. */
 static int self_fd = -1;
+/* exec_options.image_at is a descriptor, of ours and for our children. Set at the start. */
+static bool cache_kept;
 
 typedef struct Scratch {
     GPtrArray *argv, *envp;         /* host pointers, NULL at the end */
@@ -75,6 +77,26 @@ void exec_keep_self(void)
         if (fd >= 0) {
             exec_adopt_self(fd);
         }
+    }
+}
+
+void exec_adopt_cache(int fd)
+{
+    exec_options.image_at = fd;
+    fd_own(&exec_options.image_at);
+    cache_kept = true;
+}
+
+void exec_keep_cache(void)
+{
+    const char *dir = exec_options.image_dir;
+    if (dir && !cache_kept) {
+        g_mkdir_with_parents(dir, 0700);
+        int fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0) {
+            exec_adopt_cache(fd);
+        }
+        exec_options.image_dir = fd >= 0 ? "." : NULL;
     }
 }
 
@@ -280,6 +302,9 @@ static void add_options(Scratch *s)
     add_started_options(s);
     if (self_fd >= 0) {             /* the child may need it as much as we do */
         add_option(s, "-selffd", keep(s, g_strdup_printf("%d", dup(self_fd))));
+    }
+    if (cache_kept) {
+        add_option(s, "-cachefd", keep(s, g_strdup_printf("%d", dup(exec_options.image_at))));
     }
     if (path_is_root()) {
         add_option(s, "-root-paths", path_prefix());

@@ -265,6 +265,9 @@ int main(int argc, char **argv, char **envp)
     if (cl.self_fd >= 0) {
         exec_adopt_self(cl.self_fd);
     }
+    if (cl.cache_fd >= 0) {
+        exec_adopt_cache(cl.cache_fd);
+    }
     if (*user_options.root &&
         !root_enter(user_options.root, user_options.root_by_paths, &err)) {
         die(err->message);

@@ -457,6 +457,11 @@ static bool set_self_fd(Parse *p, const char *arg)
     return take_fd(p, arg, &p->cl->self_fd);
 }
 
+static bool set_cache_fd(Parse *p, const char *arg)
+{
+    return take_fd(p, arg, &p->cl->cache_fd);
+}
+
 static bool set_traced(Parse *p, const char *arg)
 {
     p->cl->traced = arg;
@@ -554,7 +559,7 @@ static bool is_for_first_only(const OptionRow *row)
 {
     static SetFn *const sets[] = {
         set_ld_prefix, set_root, set_root_paths, set_ids, set_argv0, set_set_env, set_unset_env,
-        set_exec_fd, set_self_fd, set_seccomp, set_traced, set_cache,
+        set_exec_fd, set_self_fd, set_cache_fd, set_seccomp, set_traced, set_cache,
     };
     for (size_t i = 0; i < G_N_ELEMENTS(sets); i++) {
         if (row->set == sets[i]) {
@@ -565,10 +570,12 @@ static bool is_for_first_only(const OptionRow *row)
 }
 
 /* What the options argv[1] to argv[end - 1] mean for a child: all but those that are about the
- * first program only. The prefix is named as an absolute path: the guest may change its directory. */
+ * first program only. The prefix is named as an absolute path: the guest may change its directory. A
+ * directory of kept code has no name under another root (exec_keep_cache()). */
 static void set_inherited(int end, char **argv, const char *cache)
 {
     bool prefix = *user_options.ld_prefix;
+    cache = cache && *cache && *user_options.root ? NULL : cache;
     if (end <= 1 && !prefix) {
         return;
     }
@@ -642,7 +649,7 @@ static bool is_at_home(void)
 
 /* Where translated code is kept; not where it would differ from what such a process translates, and
  * not when all of it is asked for. */
-static void set_image_dir(const char *cache, bool secure)
+static void set_image_dir(const char *cache, bool secure, const CommandLine *cl)
 {
     const char *home = getenv("XDG_CACHE_HOME"), *below = "/rivet";
     if (!home || *home != '/') {
@@ -650,10 +657,17 @@ static void set_image_dir(const char *cache, bool secure)
         below = "/.cache/rivet";
     }
     if (secure || (log_mask & ~LOG_STRACE) || exec_options.one_insn_per_tb || exec_options.interp ||
-        exec_options.no_chain || exec_options.random_regalloc || *user_options.root) {
+        exec_options.no_chain || exec_options.random_regalloc) {
         return;
     }
-    if (cache) {
+    if (cache && !*cache) {
+        return;
+    }
+    if (cl->cache_fd >= 0) {
+        exec_options.image_dir = ".";
+    } else if (*user_options.root && cl->self_fd >= 0) {
+        return;                         /* a child, whose parent had none */
+    } else if (cache) {
         exec_options.image_dir = *cache == '/' ? cache : NULL;
     } else if (home && *home == '/' && is_at_home()) {
         exec_options.image_dir = g_strconcat(home, below, NULL);
@@ -664,8 +678,8 @@ bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt,
                    GError **err)
 {
     Parse p = { .cl = cl, .err = err };
-    *cl = (CommandLine){ .envp = envp, .exec_fd = -1, .self_fd = -1, .seccomp_fd = -1,
-                         .binfmt_dir = BINFMT_DIR };
+    *cl = (CommandLine){ .envp = envp, .exec_fd = -1, .self_fd = -1, .cache_fd = -1,
+                         .seccomp_fd = -1, .binfmt_dir = BINFMT_DIR };
     exec_options.host_features = backend_host_features();
     exec_options.optimize = true;
     exec_options.hot = DEFAULT_HOT;
@@ -687,7 +701,7 @@ bool options_parse(int argc, char **argv, char **envp, const BinfmtInfo *binfmt,
         set_unset_env(&p, "RIVET_ROOT,QEMU_ROOT,RIVET_ROOT_PATHS,QEMU_ROOT_PATHS");
     }
     set_inherited(binfmt->no_options ? 1 : at, argv, p.cache);
-    set_image_dir(p.cache, binfmt->secure);
+    set_image_dir(p.cache, binfmt->secure, cl);
     char *why = NULL;
     if (!rv_cpu_model(user_options.cpu_model, &exec_options.exts, &why)) {
         g_set_error(err, RIVET_LOAD_ERROR, 1, "-cpu: %s", why);

@@ -26,6 +26,7 @@ typedef struct CommandLine {
     int seccomp_fd;                 /* its filters: -seccomp, else -1 */
     const char *traced;             /* -traced, else NULL */
     int self_fd;                    /* our own executable: -selffd, else -1 */
+    int cache_fd;                   /* where translated code is kept: -cachefd, else -1 */
     const char *binfmt_dir;         /* where binfmt_misc is mounted */
     const char *ids;                /* -ids or NULL */
     int argc;                       /* the guest's */

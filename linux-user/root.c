@@ -156,6 +156,7 @@ bool root_enter(const char *name, bool by_paths, GError **err)
         return true;
     }
     exec_keep_self();
+    exec_keep_cache();
     const char *cwd = inside(dir, cwd_buf);
     bool ok;
     if (!by_paths && geteuid() == 0 && works(enter_as_root, dir, cwd)) {

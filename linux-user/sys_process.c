@@ -176,7 +176,9 @@ abi_long sys_change_root(CPUState *cpu, const abi_ulong *a)
         return change_root_path(task, a);
     }
     abi_long ret = sys_forward(cpu, a);
-    image_disable();
+    if (exec_options.image_dir && *exec_options.image_dir == '/') {
+        image_disable();    /* that is another place now */
+    }
     if (ret == 0 && (nr == GUEST_chroot || nr == GUEST_pivot_root) && !task->is_vfork_child) {
         path_init("");      /* the prefix of -L is not under the new root */
     }

@@ -55,5 +55,8 @@ void exec_scratch_free(void *scratch);
 void exec_keep_self(void);
 /* The same with a descriptor of it that our parent had. */
 void exec_adopt_self(int fd);
+/* So for the directory of kept code, when another root directory is to come. */
+void exec_keep_cache(void);
+void exec_adopt_cache(int fd);
 
 #endif

@@ -37,12 +37,26 @@ expect() {
     failed=1
 }
 
+# kept RIVET HOW DIR: what a program under the root executes has the code that was kept; the root itself has none of it
+kept() {
+    kept=$(mktemp -d "$dir/keptXXXXXX")
+    chmod 777 "$kept"
+    env -u RIVET_CACHE -u XDG_CACHE_HOME HOME="$kept" "$@" -stats /view exec >"$dir/out" 2>&1
+    grep -q '^image_attached  *1 ' "$dir/out" || {
+        echo "nothing attached: HOME=$kept $* -stats /view exec"
+        cat "$dir/out"
+        failed=1
+    }
+    [ -z "$(find "$root" -name .cache)" ] || { echo "$root has a cache"; failed=1; }
+}
+
 if [ "$linkage" = static ]; then
     make_root one
     expect "$rivet" --root "$root" /view "" "$dir/secret"
     make_root two
     cd "$root/.." && expect env RIVET_ROOT=./two "$rivet" view "" "$dir/secret"
     cd /
+    kept "$rivet" --root "$root"
     if [ "$(id -u)" = 0 ]; then
         make_root three
         chown -R 65534:65534 "$root"
@@ -53,6 +67,7 @@ fi
 # Without namespaces.
 make_root four
 expect "$rivet" -root-paths "$root" /view "" "$dir/secret"
+kept "$rivet" -root-paths "$root"
 if [ "$(id -u)" = 0 ]; then
     make_root five
     chown -R 65534:65534 "$root"

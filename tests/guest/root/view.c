@@ -344,6 +344,13 @@ int main(int argc, char **argv)
     if (!strcmp(what, "uid")) {
         return geteuid() == getuid() ? (int)geteuid() : 1;
     }
+    if (!strcmp(what, "exec")) {            /* in the end a child that is this process */
+        execl("/view", "view", "leaf", NULL);
+        return 1;
+    }
+    if (!strcmp(what, "leaf")) {
+        return 0;
+    }
     CHECK(!getenv("RIVET_ROOT"));
     paths(argv[2]);
     dirs();

@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -424,7 +425,15 @@ bool proc_self_is_text(int fd, const char *name)
            g_str_has_prefix(target + strlen("/memfd:"), name);
 }
 
-/* A descriptor on which `text` is read, opened as `flags` say. */
+/* What is open as fd is open as `number` instead, whose file is closed. */
+static abi_long take_place(int fd, int number, int flags)
+{
+    dup3(fd, number, flags & O_CLOEXEC);
+    close(fd);
+    return number;
+}
+
+/* A descriptor, the lowest that was free, on which `text` is read, opened as `flags` say. */
 static abi_long text_fd(const char *name, const GString *text, int flags)
 {
     char link[32];
@@ -443,10 +452,13 @@ static abi_long text_fd(const char *name, const GString *text, int flags)
     fcntl(fd, F_ADD_SEALS, TEXT_SEALS);
     /* once more through /proc: read-only, at offset 0, with the flags asked for */
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    int ro = open(link, flags & (O_CLOEXEC | O_NONBLOCK));
-    abi_long ret = ro < 0 ? -errno : ro;
-    close(fd);
-    return ret;
+    int ro = open(link, O_CLOEXEC | (flags & O_NONBLOCK));
+    if (ro < 0) {
+        abi_long ret = -errno;
+        close(fd);
+        return ret;
+    }
+    return take_place(ro, fd, flags);
 }
 
 static abi_long open_exe(char dir[PATH_MAX], int flags)
@@ -461,6 +473,23 @@ static abi_long open_exe(char dir[PATH_MAX], int flags)
     }
     path = path_resolve(path, buf, true);
     return safe_syscall(__NR_openat, (abi_ulong)AT_FDCWD, host_arg(path), (abi_ulong)flags, 0, 0, 0);
+}
+
+/* What is opened for its contents shows what we make of them. */
+static bool reads_contents(int flags)
+{
+    return !(flags & (O_PATH | O_DIRECTORY | O_ACCMODE));
+}
+
+static abi_long open_made(const ProcFile *file, const char *dir, int flags)
+{
+    GString *text = file->make(dir);
+    if (!text) {
+        return PROC_NOT_OURS;
+    }
+    abi_long fd = text_fd(file->name, text, flags);
+    g_string_free(text, TRUE);
+    return fd;
 }
 
 abi_long proc_self_open(int dirfd, abi_ulong path, int flags)
@@ -479,14 +508,36 @@ abi_long proc_self_open(int dirfd, abi_ulong path, int flags)
     if (file == EXE_FILE) {
         return flags & O_NOFOLLOW ? PROC_NOT_OURS : open_exe(dir, flags);
     }
-    if (flags & (O_PATH | O_DIRECTORY | O_ACCMODE)) {
-        return PROC_NOT_OURS;
+    return reads_contents(flags) ? open_made(file, dir, flags) : PROC_NOT_OURS;
+}
+
+/* /proc has files without a size, on a device without a number of its own: others cost one fstat(). */
+static bool may_be_of_proc(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0 && major(st.st_dev) == 0;
+}
+
+abi_long proc_self_opened(abi_long fd, int flags)
+{
+    char link[32], name[PATH_MAX], dir[PATH_MAX];
+    if (fd < 0 || !reads_contents(flags) || !may_be_of_proc((int)fd)) {
+        return fd;
     }
-    GString *text = file->make(dir);
-    if (!text) {
-        return PROC_NOT_OURS;
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", (int)fd);
+    ssize_t n = readlink(link, name, sizeof(name) - 1);
+    name[MAX(n, 0)] = 0;
+    const ProcFile *file = file_named(name);
+    if (!file || !file->make || !fd_is_file((int)fd, file, dir)) {
+        return fd;
     }
-    abi_long fd = text_fd(file->name, text, flags);
-    g_string_free(text, TRUE);
-    return fd;
+    abi_long made = open_made(file, dir, flags);
+    if (made == PROC_NOT_OURS) {
+        return fd;
+    }
+    if (made < 0) {
+        close((int)fd);
+        return made;
+    }
+    return take_place((int)made, (int)fd, flags);
 }

@@ -2,8 +2,8 @@
  * linux-user/proc_self.h: the guest's view of /proc.
  *
  * The files that would show the emulator (or the host's processor) are recognised by what they are,
- * not by how the path is spelled: only when the last component is one of a few names is the path
- * opened with O_PATH and asked where it lies.
+ * not by how the path is spelled: when the last component is one of a few names the path is opened
+ * with O_PATH and asked where it lies; what a link of another name led to is asked when it is open.
  */
 #ifndef LINUX_USER_PROC_SELF_H
 #define LINUX_USER_PROC_SELF_H
@@ -22,6 +22,10 @@ void proc_self_publish(abi_ulong sp, abi_ulong host_brk);
 
 /* Open (dirfd, path) when it is such a file: the new fd or -errno; PROC_NOT_OURS: go on as usual. */
 abi_long proc_self_open(int dirfd, abi_ulong path, int flags);
+
+/* fd (or -errno) was opened by a path that was PROC_NOT_OURS; when it is such a file all the same, one with
+ * our text takes its place. */
+abi_long proc_self_opened(abi_long fd, int flags);
 
 /* Where the exe link (dirfd, path) of a guest process leads, ours or another's: the guest's path, which
  * may be in buf. NULL when it is none. An empty path asks about dirfd itself. */

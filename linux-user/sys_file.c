@@ -211,7 +211,7 @@ abi_long sys_openat(CPUState *cpu, const abi_ulong *a)
     if (open_writes(a[2]) && text_busy((int)a[0], path)) {
         return -ETXTBSY;
     }
-    return safe_syscall(__NR_openat, a[0], path, a[2], a[3], 0, 0);
+    return proc_self_opened(safe_syscall(__NR_openat, a[0], path, a[2], a[3], 0, 0), (int)a[2]);
 }
 
 /* openat2() that sees links as they are, below our own root. A relative path starts where it should,
@@ -252,7 +252,8 @@ abi_long sys_openat2(CPUState *cpu, const abi_ulong *a)
             return -ETXTBSY;
         }
     }
-    return safe_syscall(__NR_openat2, a[0], path, shift_arg(a[2]), a[3], 0, 0);
+    return proc_self_opened(safe_syscall(__NR_openat2, a[0], path, shift_arg(a[2]), a[3], 0, 0),
+                            (int)how.flags);
 }
 
 abi_long sys_truncate(CPUState *cpu, const abi_ulong *a)

@@ -440,9 +440,6 @@ static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv
 {
     Task *task = cpu->opaque;
     char guest_path[PATH_MAX], buf[PATH_MAX];
-    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EXECVE_CHECK_)) {
-        return -EINVAL;
-    }
     abi_long len = guest_strnlen(path, PATH_MAX);
     if (len < 0) {
         return -EFAULT;
@@ -455,6 +452,9 @@ static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv
     }
     if (!len && !(flags & AT_EMPTY_PATH)) {
         return -ENOENT;
+    }
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EXECVE_CHECK_)) {
+        return -EINVAL;
     }
     ExecFile f = {
         .dirfd = dirfd, .path = guest_path, .guest_path = guest_path, .flags = flags, .fd = -1

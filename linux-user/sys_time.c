@@ -112,8 +112,8 @@ abi_long sys_nanosleep(CPUState *cpu, const abi_ulong *a)
 abi_long sys_clock_nanosleep(CPUState *cpu, const abi_ulong *a)
 {
     struct timespec req;
-    if (!guest_read(&req, a[2], sizeof(req))) {
-        return -EFAULT;
+    if (!guest_read(&req, a[2], sizeof(req))) {     /* the clock is looked at first */
+        return host_call(__NR_clock_nanosleep, a[0], a[1], 0, 0, 0, 0);
     }
     if (!(a[1] & TIMER_ABSTIME)) {
         return sleep_relative((clockid_t)(int)a[0], req, a[3]);

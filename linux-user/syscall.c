@@ -106,12 +106,7 @@ abi_long sys_absent(CPUState *cpu, const abi_ulong *a)
     return -ENOSYS;
 }
 
-abi_long sys_none(CPUState *cpu, const abi_ulong *a)
+abi_long sys_refused(CPUState *cpu, const abi_ulong *a)
 {
-    static _Atomic uint8_t told[G_N_ELEMENTS(rows)];
-    abi_ulong nr = cpu->env.gpr[RV_A7];
-    if (!atomic_exchange(&told[nr], 1)) {
-        log_printf(LOG_UNIMP, "system call %s is not built\n", rows[nr].name);
-    }
-    return -ENOSYS;
+    return -EPERM;
 }

@@ -108,15 +108,12 @@ void guest_code_fenced(abi_ulong start, abi_ulong end)
     pthread_mutex_unlock(&map_lock);
 }
 
-/* How many bytes from pc on, at most len, are in executable pages. */
+/* How many bytes from pc on, at most len, are in executable pages; the fault is that of the next. */
 static unsigned fetchable(abi_ulong pc, unsigned len, CPUFault *fault)
 {
     unsigned ok = 0;
     pthread_mutex_lock(&map_lock);
     const MapRange *r = guest_map_find(pc);
-    fault->addr = pc;
-    fault->sig = SIGSEGV;
-    fault->code = r ? SEGV_ACCERR : SEGV_MAPERR;
     while (ok < len && r && r->prot & PROT_EXEC) {
         if (r->prot & PROT_WRITE) {
             watch(r, pc + ok);
@@ -125,6 +122,9 @@ static unsigned fetchable(abi_ulong pc, unsigned len, CPUFault *fault)
         ok = r->end - pc < len ? (unsigned)(r->end - pc) : len;
         r = ok < len ? guest_map_find(pc + ok) : NULL;
     }
+    fault->addr = pc + ok;
+    fault->sig = SIGSEGV;
+    fault->code = r ? SEGV_ACCERR : SEGV_MAPERR;
     pthread_mutex_unlock(&map_lock);
     return ok;
 }
@@ -138,6 +138,7 @@ unsigned guest_fetch(vaddr pc, void *buf, unsigned len, CPUFault *fault)
         unsigned page_left = 4096 - (unsigned)((pc + got) & PAGE_MASK_LOW);
         unsigned n = MIN(page_left, ok - got);
         if (!guest_read((uint8_t *)buf + got, pc + got, n)) {
+            fault->addr = pc + got;
             fault->sig = SIGBUS;
             fault->code = BUS_ADRERR;
             break;

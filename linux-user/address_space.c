@@ -16,10 +16,50 @@ pthread_mutex_t map_lock = PTHREAD_MUTEX_INITIALIZER;
 static abi_ulong limit_as = ~(abi_ulong)0, limit_data = ~(abi_ulong)0;
 static bool has_growing;                        /* there was a mapping with MAP_GROWSDOWN; mmap_lock */
 static const char claimed[] = "";               /* name of a range that claim() took */
+#define LOWEST ((abi_ulong)0x10000)             /* below, the host has nothing for anybody */
+/* -R, or 0; below its stack, room is looked for from the top. Constant. */
+static abi_ulong reserved, room_top;
+/* Between room_next and room_top no gap is larger than room_passed. mmap_lock. */
+static abi_ulong room_next, room_passed;
 
 abi_ulong task_size(void)
 {
-    return HOST_TASK_SIZE - guest_base;
+    return reserved ? reserved : HOST_TASK_SIZE - guest_base;
+}
+
+bool guest_reserved(void)
+{
+    return reserved != 0;
+}
+
+abi_ulong guest_reserved_top(void)
+{
+    return room_top;
+}
+
+/* Has the host nothing in the size bytes from guest_base on? */
+static bool host_has_room(abi_ulong size)
+{
+    void *p = mmap(g2h(LOWEST), size - LOWEST, PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    if (p != MAP_FAILED) {
+        munmap(p, size - LOWEST);
+    }
+    return p == g2h(LOWEST) || (p == MAP_FAILED && errno == ENOMEM);    /* by RLIMIT_AS */
+}
+
+bool guest_reserve(abi_ulong size, abi_ulong stack_size)
+{
+    const abi_ulong step = (abi_ulong)1 << 36, least_gap = (abi_ulong)128 << 20;
+    abi_ulong gap = MIN(MAX(stack_size, least_gap), size / 6 * 5);
+    bool fits = guest_base != 0 || host_has_room(size);
+    while (!fits && guest_base + step + size < HOST_TASK_SIZE) {
+        guest_base += step;
+        fits = host_has_room(size);
+    }
+    reserved = size;
+    room_top = room_next = (size - gap) & ~PAGE_MASK_LOW;
+    return fits && guest_base + size <= HOST_TASK_SIZE;
 }
 
 bool in_task(abi_ulong addr, abi_ulong len)
@@ -48,6 +88,7 @@ void map_clear(abi_ulong start, abi_ulong end)
     pthread_mutex_lock(&map_lock);
     guest_map_clear(start, end);
     pthread_mutex_unlock(&map_lock);
+    room_freed(end);
 }
 
 /* Nothing has run, and exec may not be up, before the program is loaded. */
@@ -164,6 +205,41 @@ bool claim(abi_ulong start, abi_ulong end)
         map_set(a, e, PROT_NONE, 0, claimed);
     }
     return true;
+}
+
+void room_freed(abi_ulong end)
+{
+    if (reserved && end > room_next) {
+        const MapRange *r = guest_map_next(end);
+        room_next = r ? MIN(r->start, room_top) : room_top;
+    }
+}
+
+/* Looking on from where the last place was found; what was passed over since is too small. */
+abi_ulong room_find(abi_ulong len, abi_ulong align)
+{
+    if (len <= room_passed) {
+        room_next = room_top;
+    }
+    if (room_next == room_top) {
+        room_passed = 0;
+    }
+    for (abi_ulong end = room_next; end > LOWEST;) {
+        const MapRange *r = guest_map_below(end);
+        abi_ulong start = r ? MAX(r->end, LOWEST) : LOWEST;
+        if (start < end && end - start >= len && ((end - len) & ~(align - 1)) >= start) {
+            room_next = (end - len) & ~(align - 1);
+            room_passed = MAX(room_passed, end - len - room_next);
+            return room_next;
+        }
+        room_passed = start < end ? MAX(room_passed, end - start) : room_passed;
+        end = r ? r->start : 0;
+    }
+    if (room_next == room_top) {
+        return 0;
+    }
+    room_next = room_top;
+    return room_find(len, align);
 }
 
 void guest_set_limits(abi_ulong as, abi_ulong data)

@@ -56,8 +56,7 @@ static inline abi_long host_error(long r)
     return r == -1 ? -errno : r;
 }
 
-/* The size of the guest's address space; may [addr, addr + len) be in it? */
-abi_ulong task_size(void);
+/* May [addr, addr + len) be in the guest's address space? */
 bool in_task(abi_ulong addr, abi_ulong len);
 
 /* The functions from here on are called under mmap_lock. */
@@ -79,6 +78,12 @@ void drop_code(bool had_code, abi_ulong start, abi_ulong end);
  * emulator has something there. unclaim() gives back what nobody overwrote. */
 bool claim(abi_ulong start, abi_ulong end);
 void unclaim(abi_ulong start, abi_ulong end);
+
+/* With guest_reserved(): the highest place for len bytes that is not mapped for the guest, a multiple of
+ * align; 0: there is none. */
+abi_ulong room_find(abi_ulong len, abi_ulong align);
+/* What ended there is mapped no longer (map_clear() says so itself). */
+void room_freed(abi_ulong end);
 
 /* RLIMIT_DATA as guest_set_limits() was told, ~0 when it was not. */
 abi_ulong limit_of_data(void);

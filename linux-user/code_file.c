@@ -10,6 +10,7 @@
 #include <glib.h>
 
 #include "exec/cpu_exec.h"
+#include "linux-user/mmap.h"
 
 /* A terabyte below where Linux begins to look for room, and above all that programs ask for by address. */
 #define PLACES_START ((abi_ulong)0x7d0000000000)
@@ -78,10 +79,21 @@ static bool is_settled(int fd, const GuestFileId *id)
     return false;
 }
 
+/* In a space that -R has made small, what is filled first. */
+static abi_ulong places_size(void)
+{
+    return guest_reserved() ? guest_reserved_top() / 64 : PLACES_SIZE;
+}
+
+static abi_ulong places_start(void)
+{
+    return guest_reserved() ? guest_reserved_top() - places_size() : PLACES_START;
+}
+
 static abi_ulong place(const GuestFileId *id, unsigned n)
 {
     uint64_t h = image_hash(id, sizeof(*id)) + n * 0x9e3779b97f4a7c15u;
-    return PLACES_START + (h >> 20) * PLACE_STEP % PLACES_SIZE;
+    return (places_start() + (h >> 20) * PLACE_STEP % places_size()) & ~(abi_ulong)4095;
 }
 
 abi_ulong code_file_place(int fd, unsigned n)
@@ -99,7 +111,7 @@ uint32_t code_file_number(int fd, abi_ulong base)
     while (key.place < CODE_FILE_PLACES && place(&key.id, key.place) != base) {
         key.place++;
     }
-    if (key.place == CODE_FILE_PLACES && base >= FIXED_END) {
+    if (key.place == CODE_FILE_PLACES && base >= MIN(FIXED_END, places_start())) {
         return 0;
     }
     for (uint32_t i = 0; i < nfiles; i++) {

@@ -524,7 +524,8 @@ bool elf_load(int fd, const char *path, GError **err)
 {
     Image prog = { .fd = fd, .path = path }, interp = { .fd = -1 };
     /* A program without interpreter is a static one, or the interpreter itself run by hand. */
-    bool ok = read_image(&prog, err) && map_image(&prog, PIE_BASE, true, err);
+    abi_ulong pie_base = MIN(PIE_BASE, page_down(task_size() / 3 * 2));
+    bool ok = read_image(&prog, err) && map_image(&prog, pie_base, true, err);
     if (ok) {
         fill_process(&prog);
     }

@@ -135,6 +135,20 @@ const MapRange *guest_map_next(abi_ulong addr)
     return n ? &n->r : NULL;
 }
 
+const MapRange *guest_map_below(abi_ulong addr)
+{
+    const MapRange *best = NULL;
+    for (Node *t = root; t;) {
+        if (t->r.start < addr) {
+            best = &t->r;
+            t = t->right;
+        } else {
+            t = t->left;
+        }
+    }
+    return best;
+}
+
 const MapRange *guest_map_find(abi_ulong addr)
 {
     const MapRange *r = guest_map_next(addr);

@@ -38,6 +38,8 @@ void guest_map_clear(abi_ulong start, abi_ulong end);
 /* The first range that ends after addr (so it holds addr, or is the next one above), or NULL. Valid
  * until the map changes. */
 const MapRange *guest_map_next(abi_ulong addr);
+/* The last range that starts below addr, or NULL. */
+const MapRange *guest_map_below(abi_ulong addr);
 /* The range that holds addr, or NULL. */
 const MapRange *guest_map_find(abi_ulong addr);
 

@@ -17,6 +17,8 @@ ExecKind exec_kind(int fd);
 /* The error of main for an unusable file; domain RIVET_LOAD_ERROR, code = exit status. */
 #define RIVET_LOAD_ERROR (g_quark_from_static_string("rivet-load"))
 
+/* stack.c: how large the stack may become. */
+abi_ulong stack_size(void);
 /* stack.c: make the initial stack with argv, envp, auxv; returns sp. */
 bool stack_build(int argc, char **argv, char **envp, abi_ulong *sp, GError **err);
 

@@ -45,6 +45,23 @@ static abi_long mmap_fixed(abi_ulong addr, abi_ulong len, int prot, int flags, i
     return (abi_long)h2g(p);
 }
 
+/* Below what -R says: at the hint, or in the highest room. */
+static abi_long mmap_reserved(abi_ulong hint, abi_ulong len, int prot, int flags, int fd,
+                              abi_ulong off)
+{
+    abi_ulong align = flags & MAP_HUGETLB ? huge_page_size(flags) : 4096, at = page_up(hint);
+    abi_ulong size = (len + align - 1) & ~(align - 1);
+    abi_long r = -EEXIST;
+    if (at && in_task(at, size)) {
+        r = host_mmap_new(at, len, prot, flags, fd, off);
+    }
+    if (r == -EEXIST || r == -EPERM) {
+        at = room_find(size, align);
+        r = at ? host_mmap_new(at, len, prot, flags, fd, off) : -ENOMEM;
+    }
+    return r == -EEXIST ? -ENOMEM : r;
+}
+
 /* Somewhere; programs and libraries where code_file.h says. */
 static abi_long mmap_anywhere(abi_ulong hint, abi_ulong len, int prot, int flags, int fd,
                               abi_ulong off)
@@ -58,6 +75,9 @@ static abi_long mmap_anywhere(abi_ulong hint, abi_ulong len, int prot, int flags
                 return r;
             }
         }
+    }
+    if (guest_reserved()) {
+        return mmap_reserved(hint, len, prot, flags, fd, off);
     }
     void *p = mmap(g2h_or_null(hint), len, prot, flags, fd, (off_t)off);
     if (p == MAP_FAILED) {

@@ -52,6 +52,25 @@ static void map_move(abi_ulong old, abi_ulong old_size, abi_ulong to, abi_ulong 
     }
     pthread_mutex_unlock(&map_lock);
     g_array_free(ranges, TRUE);
+    room_freed(old + old_size);
+}
+
+/* Below what -R says the host must not choose where to. Returns the result when the mapping could grow
+ * where it is; else -ENOMEM, with *flags and *to changed for a move. */
+static abi_long grow_or_find_room(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int *flags,
+                                  abi_ulong *to)
+{
+    long p = -1;
+    errno = ENOMEM;
+    if (!(*flags & MREMAP_DONTUNMAP) && in_task(old, page_up(new_len))) {
+        p = syscall(SYS_mremap, g2h(old), old_len, new_len, 0, NULL);
+    }
+    if (p != -1 || errno != ENOMEM || !(*flags & MREMAP_MAYMOVE)) {
+        return p == -1 ? -errno : (abi_long)h2g((void *)p);
+    }
+    *to = room_find(page_up(new_len), 4096);
+    *flags |= *to ? MREMAP_FIXED : 0;
+    return -ENOMEM;
 }
 
 static abi_long mremap_locked(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int flags,
@@ -73,8 +92,20 @@ static abi_long mremap_locked(abi_ulong old, abi_ulong old_len, abi_ulong new_le
         return -EFAULT;
     }
     const MapRange *m = guest_map_find(old);
-    if (!within_limits(new_size, is_data(m->prot, m->tag), old, keep ? old : old + old_size) ||
-        (fixed && !claim(new_addr, new_addr + new_size))) {
+    if (!within_limits(new_size, is_data(m->prot, m->tag), old, keep ? old : old + old_size)) {
+        return -ENOMEM;
+    }
+    if (guest_reserved() && !fixed) {
+        abi_long r = grow_or_find_room(old, old_len, new_len, &flags, &new_addr);
+        fixed = flags & MREMAP_FIXED;
+        if (!fixed) {
+            if (r >= 0) {
+                map_move(old, old_size, old, new_size, false);
+            }
+            return r;
+        }
+    }
+    if (fixed && !claim(new_addr, new_addr + new_size)) {
         return -ENOMEM;
     }
     long p = syscall(SYS_mremap, g2h(old), old_len, new_len, flags,

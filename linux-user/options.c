@@ -286,6 +286,12 @@ static bool set_base(Parse *p, const char *arg)
 
 static bool set_reserved(Parse *p, const char *arg)
 {
+    const uint64_t least = 16 << 20, most = (uint64_t)1 << 46;
+    uint64_t size;
+    if (!options_parse_size(arg, 1, &size) || size & 4095 || (size && (size < least || size > most))) {
+        return fail(p, "'%s' is not a size of whole pages from 16 MiB to 2^46 bytes", arg);
+    }
+    p->cl->reserved = size;
     return true;
 }
 

@@ -33,6 +33,7 @@ typedef struct CommandLine {
     char **argv;                    /* its last part shares the host's argv; NULL at the end */
     char **envp;                    /* environ itself unless -E or -U change it */
     uint64_t guest_base;            /* -B */
+    uint64_t reserved;              /* -R, 0: what the host has */
 } CommandLine;
 
 /* How the kernel's binfmt_misc started us, if it did (flags O or C, and P). */

@@ -143,6 +143,8 @@ static GString *make_stat(const char *dir)
     return out;
 }
 
+#define SV39_SIZE ((abi_ulong)1 << 38)
+
 static GString *make_cpuinfo(const char *dir)
 {
     GString *out = g_string_new(NULL);
@@ -153,12 +155,12 @@ static GString *make_cpuinfo(const char *dir)
                                "processor\t: %ld\n"
                                "hart\t\t: %ld\n"
                                "isa\t\t: %s\n"
-                               "mmu\t\t: sv48\n"
+                               "mmu\t\t: %s\n"
                                "mvendorid\t: 0x0\n"
                                "marchid\t\t: 0x0\n"
                                "mimpid\t\t: 0x0\n"
                                "hart isa\t: %s\n\n",
-                               i, i, isa, isa);
+                               i, i, isa, task_size() <= SV39_SIZE ? "sv39" : "sv48", isa);
     }
     g_free(isa);
     return out;

@@ -14,9 +14,15 @@ abi_long guest_shmat(int id, abi_ulong addr, int flags)
     mmap_begin(addr, 1);
     /* The size is needed for the map; who may attach but not look (write only) gets one page. */
     abi_ulong size = shmctl(id, IPC_STAT, &ds) == 0 ? page_up(ds.shm_segsz) : 4096;
+    if (guest_reserved() && !addr && !(flags & SHM_REMAP)) {
+        addr = room_find(size, 4096);
+        flags |= SHM_REMAP;
+    }
     bool replace = flags & SHM_REMAP && addr && !(addr & PAGE_MASK_LOW) && in_task(addr, size);
     abi_long r;
-    if (replace && !claim(addr, addr + size)) {
+    if (guest_reserved() && (!addr || !in_task(addr, size))) {
+        r = addr ? -EINVAL : -ENOMEM;
+    } else if (replace && !claim(addr, addr + size)) {
         r = -ENOMEM;
     } else {
         void *p = shmat(id, g2h_or_null(addr), flags & ~SHM_EXEC);

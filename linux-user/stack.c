@@ -11,10 +11,10 @@
  *                 ...
  *   stack_limit   as low as it may come
  *
- * The stack lies below our own, where the host's kernel leaves room for one that grows, and grows
- * as that kernel lets it: by the RLIMIT_STACK of the moment. A size of the user's own choice, an
- * executable stack (whose growth would have to be known for its code), and one for which there is
- * no such room are mapped in full, with a guard below.
+ * With -R the stack ends where the guest's addresses do, else below our own, where the host's kernel
+ * leaves room for one that grows; and it grows as that kernel lets it: by the RLIMIT_STACK of the
+ * moment. A size of the user's own choice, an executable stack (whose growth would have to be known
+ * for its code), and one for which there is no such room are mapped in full, with a guard below.
  */
 #include "linux-user/loader.h"
 
@@ -46,7 +46,7 @@ enum {
 #define DEFAULT_STACK ((abi_ulong)8 << 20)
 #define UNLIMITED_STACK ((abi_ulong)1 << 30)        /* what "unlimited" gets, if there is room */
 
-static abi_ulong stack_size(void)
+abi_ulong stack_size(void)
 {
     abi_ulong size = user_options.stack_size;
     struct rlimit lim;
@@ -55,7 +55,7 @@ static abi_ulong stack_size(void)
         size = !known ? DEFAULT_STACK
                       : lim.rlim_cur == RLIM_INFINITY ? UNLIMITED_STACK : lim.rlim_cur;
     }
-    size = MIN(size, (abi_ulong)1 << 40);
+    size = MIN(size, guest_reserved() ? task_size() / 4 : (abi_ulong)1 << 40);
     return MAX((size + 4095) & ~(abi_ulong)4095, MIN_STACK);
 }
 
@@ -64,10 +64,11 @@ static bool map_growing_stack(abi_ulong size)
 {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
     abi_ulong ours = (abi_ulong)(uintptr_t)__builtin_frame_address(0) & ~(abi_ulong)4095;
-    abi_ulong bottom = ours - OWN_STACK, limit = bottom - size;
+    abi_ulong bottom = guest_reserved() ? task_size() + guest_base : ours - OWN_STACK;
+    abi_ulong limit = bottom - size;
     char *room = (char *)(uintptr_t)(limit - GUARD_SIZE),
          *start = (char *)(uintptr_t)(bottom - FIRST_STACK);
-    if (user_options.stack_size || process.exec_stack || size >= ours - OWN_STACK - GUARD_SIZE) {
+    if (user_options.stack_size || process.exec_stack || size >= bottom - GUARD_SIZE) {
         return false;
     }
     char *p = mmap(room, size + GUARD_SIZE, PROT_NONE, flags, -1, 0);
@@ -92,8 +93,10 @@ static bool map_stack(GError **err)
         return true;
     }
     for (abi_ulong size = stack_size();; size = MAX(size / 2 & ~(abi_ulong)4095, MIN_STACK)) {
-        char *p = mmap(NULL, size + GUARD_SIZE, PROT_NONE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+        void *want = guest_reserved() ? g2h(task_size() - size - GUARD_SIZE) : NULL;
+        char *p = mmap(want, size + GUARD_SIZE, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK |
+                       (want ? MAP_FIXED_NOREPLACE : 0), -1, 0);
         int prot = PROT_READ | PROT_WRITE;
         if (p != MAP_FAILED && mprotect(p + GUARD_SIZE, size, prot) == 0) {
             /* One huge page would cost more than a short program's whole run. */

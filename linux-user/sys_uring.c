@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 
 #include "linux-user/abi_structs.h"
+#include "linux-user/mmap.h"
 #include "linux-user/sys_common.h"
 #include "linux-user/uring.h"
 
@@ -104,7 +105,8 @@ void uring_mapped(int fd, abi_ulong off, abi_ulong addr)
 
 abi_long sys_io_uring_setup(CPUState *cpu, const abi_ulong *a)
 {
-    if (guest_base || path_is_root()) {     /* what is in a ring cannot be translated */
+    /* What is in a ring cannot be translated, and where it lies is for the host to choose. */
+    if (guest_base || guest_reserved() || path_is_root()) {
         return -ENOSYS;
     }
     abi_long ret = host_call(__NR_io_uring_setup, a[0], a[1], 0, 0, 0, 0);

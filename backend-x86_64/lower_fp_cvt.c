@@ -285,6 +285,49 @@ void lower_fcvt_if(BackendContext *be, const IrOp *op, const Opnd *in, int out)
     cold_back(be, s);
 }
 
+/* a, shifted left by 1: the sign is gone, bits compare as magnitudes do. */
+static void magnitude(BackendContext *be, const IrOp *op, int out, int a)
+{
+    unsigned w = is_f64(op);
+    x86_rr(&be->e, X86_MOVD_r_x, w, a, out);
+    emit_alu(&be->e, ALU_ADD, w, out, opnd_reg(out));
+}
+
+/* 2^63 and above, infinities, NaNs; no fp insn, which might raise something. */
+static void cold_ftrunc(BackendContext *be, ColdStub *s)
+{
+    unsigned w = is_f64(s->op);
+    int a = s->in[0].reg, t = s->r[0];
+    magnitude(be, s->op, t, a);
+    emit_mov_ri(&be->e, s->out, w ? UINT64_C(0x7ff) << 53 : UINT64_C(0xff) << 24);
+    emit_alu(&be->e, ALU_CMP, w, t, opnd_reg(s->out));
+    uint8_t *nan = emit_jcc8(&be->e, X86_A);
+    x86_rr(&be->e, X86_MOVD_r_x, w, a, t);
+    emit_alu(&be->e, ALU_CMP, w, t, opnd_imm(0));
+    emit_mov_ri(&be->e, s->out, (uint64_t)INT64_MIN);
+    uint8_t *negative = emit_jcc8(&be->e, X86_S);
+    emit_here8(&be->e, nan);
+    emit_mov_ri(&be->e, s->out, INT64_MAX);
+    emit_here8(&be->e, negative);
+    cold_return(be, s);
+}
+
+void lower_ftrunc(BackendContext *be, const IrOp *op, const Opnd *in, int out)
+{
+    unsigned w = is_f64(op), mantissa = w ? 52 : 23, bias = w ? 1023 : 127;
+    int a = in[0].reg, r = ra_temp(be, IR_FP);
+    ColdStub *s = cold_new(be, cold_ftrunc, op, in, out);
+    s->r[0] = (int8_t)ra_temp(be, IR_INT);
+    s->harmless = true;
+    magnitude(be, op, out, a);
+    emit_shift_i(&be->e, SH_SHR, w, out, mantissa + 1);
+    emit_alu(&be->e, ALU_CMP, 0, out, opnd_imm(bias + 63));
+    cold_jcc(be, X86_AE, s);
+    emit_round(be, op, r, a, round_imm(IR_RTZ) | ROUND_QUIET);
+    cvt_to(be, op, out, 1, r, true);
+    cold_back(be, s);
+}
+
 /* ---- bits ---- */
 
 void lower_fmv_if(BackendContext *be, const IrOp *op, const Opnd *in, int out)

@@ -48,6 +48,8 @@ void trans_exit(DisasContext *dc, CPUException reason, uint64_t pc);
  * trans_take() then makes it part of the insn being translated: call it before emitting what only
  * the second one does. */
 bool trans_peek(DisasContext *dc, DecodedInsn *next);
+/* The same for n insns in sequence: how many of them there are. */
+unsigned trans_peek_run(DisasContext *dc, DecodedInsn *next, unsigned n);
 void trans_take(DisasContext *dc, const DecodedInsn *next);
 
 #endif

@@ -8,7 +8,7 @@
  *
  * Source: volume I, "Zicsr" (which forms read and write), "F" (fcsr), "Zicntr", "Zihpm".
  */
-#include "frontend/trans.h"
+#include "frontend/trans_fp.h"
 
 enum {
     CSR_FFLAGS = 0x001,
@@ -157,8 +157,72 @@ bool trans_csrrsi(DisasContext *dc, const DecodedInsn *d)
     return gen_csr(dc, d, CSR_SET, ir_const(dc->base.ir, d->rs1), d->rs1 != 0);
 }
 
+/* Is d a csrrs that only reads fflags, or a csrrw that only writes them? */
+static bool is_frflags(const DecodedInsn *d)
+{
+    return d->id == RV_csrrs && d->imm == CSR_FFLAGS && d->rs1 == 0 && d->rd != 0;
+}
+
+static bool is_fsflags(const DecodedInsn *d, unsigned rs1)
+{
+    return d->id == RV_csrrw && d->imm == CSR_FFLAGS && d->rd == 0 && d->rs1 == rs1;
+}
+
+/* The insn x[r] = x[r] op imm? */
+static bool is_in_place(const DecodedInsn *d, RvInsnId id, unsigned r, int64_t imm)
+{
+    return d->id == id && d->rd == r && d->rs1 == r && d->imm == imm;
+}
+
+/*
+ * What JavaScript engines make of "does this double fit":
+ *     csrrci old, fflags, NV;  fcvt.w n, f, rtz;  frflags v;  andi v, v, NV;  [seqz v, v;]  fsflags old
+ * Flags end as they began: so convert without raising any, and compare. (A host takes long to tell
+ * flags that have just been raised.) Returns false if this is no such sequence.
+ */
+static bool fuse_truncation(DisasContext *dc, const DecodedInsn *d)
+{
+    enum { CVT, GET, AND, SEQZ, MAX_RUN = 5 };
+    DecodedInsn n[MAX_RUN];
+    if (d->imm != CSR_FFLAGS || d->rs1 != IR_NV || !d->rd ||
+        trans_peek_run(dc, n, 1) < 1 || (n[CVT].id != RV_fcvt_w_d && n[CVT].id != RV_fcvt_w_s) ||
+        n[CVT].rm != IR_RTZ || !csr_exists(dc, CSR_FFLAGS)) {
+        return false;
+    }
+    unsigned run = trans_peek_run(dc, n, MAX_RUN), v = n[GET].rd;
+    if (run <= SEQZ || !is_frflags(&n[GET]) || !is_in_place(&n[AND], RV_andi, v, IR_NV)) {
+        return false;
+    }
+    bool inverted = is_in_place(&n[SEQZ], RV_sltiu, v, 1);
+    unsigned last = inverted ? SEQZ + 1 : SEQZ;
+    if (last >= run || !is_fsflags(&n[last], d->rd) || d->rd == v || d->rd == n[CVT].rd) {
+        return false;
+    }
+    IrContext *ir = dc->base.ir;
+    ir_gen_fflags_get(ir, IR_I64, trans_dst_x(dc, d->rd));
+    trans_take(dc, &n[CVT]);
+    IrTemp *whole = trans_fp_truncated(dc, &n[CVT], n[CVT].id == RV_fcvt_w_d ? IR_F64 : IR_F32);
+    IrTemp *fits = ir_temp_new(ir, IR_INT), *out = trans_dst_x(dc, n[CVT].rd);
+    ir_gen_maxs(ir, IR_I64, fits, whole, ir_const(ir, (uint64_t)INT32_MIN));
+    ir_gen_mins(ir, IR_I64, fits, fits, ir_const(ir, INT32_MAX));
+    ir_gen_mov(ir, IR_I64, out, fits);
+    for (unsigned i = GET; i <= last; i++) {
+        trans_take(dc, &n[i]);
+    }
+    out = trans_dst_x(dc, v);
+    ir_gen_setcond(ir, IR_I64, out, fits, whole, inverted ? IR_COND_EQ : IR_COND_NE);
+    if (!inverted) {
+        ir_gen_shl(ir, IR_I64, out, out, ir_const(ir, 4));
+    }
+    return true;
+}
+_Static_assert(IR_NV == 1 << 4, "fuse_truncation()");
+
 bool trans_csrrci(DisasContext *dc, const DecodedInsn *d)
 {
+    if (fuse_truncation(dc, d)) {
+        return true;
+    }
     return gen_csr(dc, d, CSR_CLEAR, ir_const(dc->base.ir, d->rs1), d->rs1 != 0);
 }
 

@@ -178,6 +178,13 @@ bool trans_fp_to_int(DisasContext *dc, const DecodedInsn *d, IrType t, IrIntKind
     return true;
 }
 
+IrTemp *trans_fp_truncated(DisasContext *dc, const DecodedInsn *d, IrType t)
+{
+    IrTemp *a = get_f(dc, d->rs1, t), *out = ir_temp_new(dc->base.ir, IR_INT);
+    ir_gen_ftrunc(dc->base.ir, t, out, a);
+    return out;
+}
+
 bool trans_fp_from_int(DisasContext *dc, const DecodedInsn *d, IrType t, IrIntKind kind)
 {
     IrContext *ir = dc->base.ir;

@@ -29,6 +29,8 @@ bool trans_fp_cmp(DisasContext *dc, const DecodedInsn *d, IrType t, IrOpcode opc
 bool trans_fp_class(DisasContext *dc, const DecodedInsn *d, IrType t);
 bool trans_fp_to_int(DisasContext *dc, const DecodedInsn *d, IrType t, IrIntKind kind);
 bool trans_fp_from_int(DisasContext *dc, const DecodedInsn *d, IrType t, IrIntKind kind);
+/* f[rs1], rounded to zero, as a 64-bit integer that nothing was raised for. */
+IrTemp *trans_fp_truncated(DisasContext *dc, const DecodedInsn *d, IrType t);
 /* To format t from the other one. */
 bool trans_fp_from_fp(DisasContext *dc, const DecodedInsn *d, IrType t);
 /* Raw bits between x and f; it is the IR_I32 or IR_I64 half of the move. */

@@ -170,12 +170,20 @@ static unsigned fetch_insn(DisasContext *dc, uint64_t pc, DecodedInsn *d, unsign
     return len;
 }
 
+unsigned trans_peek_run(DisasContext *dc, DecodedInsn *next, unsigned n)
+{
+    unsigned wanted, i = 0;
+    uint64_t pc = trans_next_pc(dc);
+    while (i < n && dc->base.num_insns + i < dc->base.max_insns &&
+           pc - dc->base.pc_first < TB_MAX_BYTES && fetch_insn(dc, pc, &next[i], &wanted) != 0) {
+        pc += next[i++].len;
+    }
+    return i;
+}
+
 bool trans_peek(DisasContext *dc, DecodedInsn *next)
 {
-    unsigned wanted;
-    uint64_t pc = trans_next_pc(dc);
-    return dc->base.num_insns < dc->base.max_insns &&
-           pc - dc->base.pc_first < TB_MAX_BYTES && fetch_insn(dc, pc, next, &wanted) != 0;
+    return trans_peek_run(dc, next, 1) != 0;
 }
 
 void trans_take(DisasContext *dc, const DecodedInsn *next)

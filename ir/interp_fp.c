@@ -400,6 +400,7 @@ uint64_t ir_fp_eval(const IrOp *op, const uint64_t in[IR_MAX_IN], uint32_t round
     IrType t = (IrType)op->type;
     const Format *f = format_of(t);
     uint64_t a = raw(f, in[0]), b = raw(f, in[1]);
+    uint32_t unraised = 0;
     switch (op->opcode) {
     case IR_fadd:
     case IR_fsub:
@@ -443,6 +444,8 @@ uint64_t ir_fp_eval(const IrOp *op, const uint64_t in[IR_MAX_IN], uint32_t round
     case IR_fcvt_if:
         return to_integer(f, (IrIntKind)op->k[0], a,
                           op->k[1] == IR_ROUND_DYN ? round : (uint32_t)op->k[1], fflags);
+    case IR_ftrunc:
+        return to_integer(f, IR_S64, a, IR_RTZ, &unraised);
     case IR_fmv_if:
         return t == IR_I32 ? (uint64_t)(int64_t)(int32_t)in[0] : in[0];
     case IR_fmv_fi:

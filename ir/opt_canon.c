@@ -36,6 +36,7 @@ static bool sees_nan(const IrOp *op, IrType t)
     case IR_fle:
     case IR_fclass:
     case IR_fcvt_if:
+    case IR_ftrunc:
         return op->type != t;
     default:
         return true;

@@ -35,7 +35,7 @@ static inline unsigned ir_type_mask(IrOpcode opc)
     if (opc == IR_mov) {
         return 1u << IR_I64 | 1u << IR_F64;
     }
-    if (opc >= IR_fadd && opc <= IR_fcvt_if) {
+    if (opc >= IR_fadd && opc <= IR_ftrunc) {
         return fps;
     }
     if ((opc >= IR_ext8s && opc <= IR_ext32u) || (opc >= IR_env_ld && opc <= IR_guest_st)) {

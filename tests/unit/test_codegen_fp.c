@@ -399,6 +399,7 @@ static const OpCase op_cases[] = {
     { IR_flt, false, F_BOTH, false, false },    { IR_fle, false, F_BOTH, false, false },
     { IR_fclass, false, F_BOTH, false, false }, { IR_fcvt_ff, true, F_BOTH, false, false },
     { IR_fcvt_fi, false, F_BOTH, true, true }, { IR_fcvt_if, false, F_BOTH, true, true },
+    { IR_ftrunc, false, F_BOTH, false, false },
     { IR_fmv_if, false, I_BOTH, false, false }, { IR_fmv_fi, false, I_BOTH, false, false },
 };
 

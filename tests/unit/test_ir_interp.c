@@ -317,6 +317,10 @@ START_TEST(test_fcvt_if)
         { "fcvt_if.f32 x10, f1, s32, rne", S(0x4f000000), INT32_MAX, IR_NV },
         { "fcvt_if.f32 x10, f1, u64, rne", S(0x5f000000), INT64_MIN, 0 },
         { "fcvt_if.f32 x10, f1, s64, rup", S(1), 1, IR_NX },
+        { "ftrunc.f64 x10, f1", 0x3ff8000000000000, 1, 0 },
+        { "ftrunc.f64 x10, f1", SNAN64, INT64_MAX, 0 },
+        { "ftrunc.f64 x10, f1", NEG | INF64, INT64_MIN, 0 },
+        { "ftrunc.f32 x10, f1", S(0x5f000000), INT64_MAX, 0 },
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(special); i++) {
         TestEnv env = { .f = { [1] = special[i].in } };

@@ -50,16 +50,36 @@ refused 'nothing runs' --status
 
 # The kernel's own.
 cat >"$dir/prog.c" <<X
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+/* What its user may execute and not read, the kernel opens for the emulator. */
+static int run_unreadable(const char *path)
+{
+    struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct none[2] = { 0 };
+    syscall(SYS_capset, &head, none);
+    if (open(path, O_RDONLY) >= 0 || errno != EACCES) {
+        return 1;
+    }
+    execl(path, "secret", "a", "b", (char *)0);
+    perror(path);
+    return 1;
+}
 int main(int argc, char **argv)
 {
     char exe[512] = "";
     readlink("/proc/self/exe", exe, sizeof(exe) - 1);
     printf("%s %s %d %s %s\n", argv[0], argv[1], argc, strrchr(exe, '/'), (char *)getauxval(AT_EXECFN));
     fflush(stdout);
+    if (argc == 2 && strcmp(argv[1], "./secret") == 0) {
+        return run_unreadable(argv[1]);
+    }
     if (argc == 2) {
         execl(argv[1], "child", "a", "b", (char *)0);
     }
@@ -78,6 +98,9 @@ ln -s prog link
 echo '#!$dir/prog x' >script
 chmod 755 script
 ./script
+cp prog secret
+chmod 111 secret
+$rivet ./prog ./secret
 $rivet --uninstall-binfmt
 ./prog 2>/dev/null && echo still runs
 $rivet --status
@@ -95,6 +118,8 @@ RISC-V programs are run by $rivet (/proc/sys/fs/binfmt_misc/rivet, flags POCF)
 name ./prog 2 /prog $dir/prog
 child a 3 /prog ./prog
 $dir/prog x 3 /prog $dir/prog
+./prog ./secret 2 /prog ./prog
+secret a 3 /secret ./secret
 nothing runs RISC-V programs; -install-binfmt registers rivet
 X
 exit $failed

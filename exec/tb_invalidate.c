@@ -179,7 +179,7 @@ static void drop_range(vaddr start, vaddr last, bool only_stale)
     }
 }
 
-static void drop_if_stale(TranslationBlock *tb, void *opaque)
+static void drop_if_stale(TranslationBlock *tb)
 {
     if (tb_is_stale(tb)) {
         tb_drop(tb);
@@ -208,7 +208,7 @@ void tb_revalidate_range(vaddr start, vaddr last)
     for (guint i = 0; i < shared_tbs->len; i++) {
         TranslationBlock *tb = shared_tbs->pdata[i];
         if (!atomic_load(&tb->invalid)) {
-            drop_if_stale(tb, NULL);
+            drop_if_stale(tb);
         }
         if (!atomic_load(&tb->invalid)) {
             shared_tbs->pdata[kept++] = tb;
@@ -222,7 +222,7 @@ void tb_revalidate_all(void)
 {
     pthread_mutex_lock(&tb_lock);
     stat_inc(STAT_icache_flush);
-    tb_foreach(drop_if_stale, NULL);
+    drop_range(0, ~(vaddr)0, true);         /* not tb_foreach(): that passes all that were ever dropped */
     image_drop(0, ~(vaddr)0, true);
     pthread_mutex_unlock(&tb_lock);
 }

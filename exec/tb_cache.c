@@ -33,6 +33,7 @@ static TbHash *_Atomic tb_hash;
 /* All TBs, dropped ones too, by ascending host address: binary search for unwinding. */
 static CodeRef *tb_order;
 static size_t tb_count, tb_order_cap;
+static size_t dropped_bytes;            /* of the code buffer; tb_lock */
 
 static TbHash *tb_hash_new(unsigned bits, TbHash *older)
 {
@@ -168,6 +169,8 @@ void tb_drop(TranslationBlock *tb)
     atomic_store(&tb->invalid, true);
     atomic_fetch_add_explicit(&tb_drops, 1, memory_order_relaxed);
     if (!image_contains(tb)) {
+        dropped_bytes += tb->code_size + sizeof(*tb) + tb->nslots * sizeof(TBJump) + tb->map_size +
+                         tb->relocs_size;
         forget(tb);
     }
     tb_unlink(tb);
@@ -187,9 +190,17 @@ void tb_cache_reset(void)
     }
     memset((void *)h->bucket, 0, sizeof(h->bucket[0]) << h->bits);
     tb_count = 0;
+    dropped_bytes = 0;
     atomic_fetch_add_explicit(&tb_drops, 1, memory_order_relaxed);
     tb_pages_reset();
     image_reset();
+}
+
+bool tb_cache_worn(void)
+{
+    size_t used = (size_t)(code_buffer.code - code_buffer.first) +
+                  (size_t)(code_buffer.end - code_buffer.meta);
+    return dropped_bytes > (size_t)(code_buffer.end - code_buffer.base) / 16 && dropped_bytes > used / 2;
 }
 
 size_t tb_new_count(void)

@@ -30,6 +30,10 @@ void tb_cache_reset(void);
 /* Call fn for each TB not dropped; those of images not included. tb_lock held. */
 void tb_foreach(void (*fn)(TranslationBlock *tb, void *opaque), void *opaque);
 
+/* Most of what is there was dropped, and it is much: better to begin again than to fill the buffer, all of
+ * which would then be resident, for a guest that makes code all day. tb_lock held. */
+bool tb_cache_worn(void);
+
 /* How many those are, dropped ones included. */
 size_t tb_new_count(void);
 
@@ -44,7 +48,7 @@ void tb_relink(TranslationBlock *from, TranslationBlock *to);
 /* Put all jumps into tb and out of it back to their stubs. tb_lock held. */
 void tb_unlink(TranslationBlock *tb);
 
-/* tb_gen.c: translate the code at env->pc. NULL with *full: no room, flush and retry; NULL without:
+/* tb_gen.c: translate the code at env->pc. NULL with *full: flush and retry; NULL without:
  * the first insn cannot be fetched, cpu->fault says why. Takes tb_lock. */
 TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags, bool *full);
 void tb_gen_init(void);

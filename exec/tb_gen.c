@@ -295,6 +295,10 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
     if (tb) {
         goto out;                   /* another thread was quicker */
     }
+    if (tb_cache_worn()) {
+        *full = true;
+        goto out;
+    }
     uint64_t t0 = stats_enabled ? stats_now() : 0, t1 = t0;
     translate(&dc, &window, pc, flags, cflags);
     lap(STAT_frontend_ns, &t1);

@@ -23,6 +23,7 @@
 #include "linux-user/ids.h"
 #include "exec/image.h"
 #include "linux-user/loader.h"
+#include "linux-user/mdwe.h"
 #include "linux-user/proc_self.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/sys_common.h"
@@ -305,6 +306,9 @@ static void add_options(Scratch *s)
     }
     if (cache_kept) {
         add_option(s, "-cachefd", keep(s, g_strdup_printf("%d", dup(exec_options.image_at))));
+    }
+    if (mdwe_inherited()) {
+        add_option(s, "-mdwe", NULL);
     }
     if (path_is_root()) {
         add_option(s, "-root-paths", path_prefix());

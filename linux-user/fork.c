@@ -27,6 +27,7 @@
 #endif
 
 #include "exec/image.h"
+#include "linux-user/mdwe.h"
 #include "linux-user/mmap.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/signal.h"
@@ -86,6 +87,7 @@ static void fork_child(CPUState *cpu, const CloneRequest *rq, bool bare)
     task->robust_list = 0;
     task->clear_child_tid = rq->flags & CLONE_CHILD_CLEARTID ? rq->child_tid : 0;
     mmap_fork_child();
+    mdwe_fork_child();
     uring_fork_child();
     exec_fork_child(cpu);
     image_fork_child(bare);

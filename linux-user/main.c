@@ -20,6 +20,7 @@
 #include "exec/log.h"
 #include "linux-user/binfmt.h"
 #include "linux-user/ids.h"
+#include "linux-user/mdwe.h"
 #include "linux-user/loader.h"
 #include "linux-user/mmap.h"
 #include "linux-user/options.h"
@@ -294,6 +295,9 @@ int main(int argc, char **argv, char **envp)
     abi_ulong sp;
     if (!load(&prog, &cl, &sp, &err)) {
         die(err->message);
+    }
+    if (cl.mdwe) {
+        mdwe_set(MDWE_REFUSE_EXEC_GAIN);
     }
     proc_self_publish(sp, host_brk);
     run(sp, cl.seccomp_fd, cl.traced);

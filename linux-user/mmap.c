@@ -9,6 +9,7 @@
 #include "exec/log.h"
 #include "linux-user/address_space.h"
 #include "linux-user/code_file.h"
+#include "linux-user/mdwe.h"
 
 /* x86 has two mmap() flags in bits that RISC-V does not use and so ignores. */
 enum { X86_MAP_32BIT = 0x40, X86_MAP_ABOVE4G = 0x80 };
@@ -108,13 +109,14 @@ static abi_long mmap_locked(abi_ulong addr, abi_ulong len, int prot, int flags, 
         return -EOPNOTSUPP;
     }
     flags &= ~(X86_MAP_32BIT | X86_MAP_ABOVE4G);
-    if (!size || size > task_size()) {  /* the host's kernel knows what is wrong first */
+    bool denied = mdwe_denies(prot, prot);
+    if (!size || size > task_size() || denied) {    /* the host's kernel knows what is wrong first */
         int anywhere = flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
         void *p = mmap(NULL, len, host_prot(prot), anywhere, fd, (off_t)off);
         if (p != MAP_FAILED) {
             munmap(p, len);
         }
-        return p == MAP_FAILED ? -errno : -ENOMEM;
+        return p == MAP_FAILED ? -errno : denied ? -EACCES : -ENOMEM;
     }
     bool data = is_data(prot, (flags & GUEST_MAP_TYPE) != MAP_PRIVATE);
     if (!within_limits(size, data, addr, fixed ? addr + size : addr)) {
@@ -222,6 +224,18 @@ static bool any_range(abi_ulong start, abi_ulong end, bool (*is)(const MapRange 
     return false;
 }
 
+/* Up to where memory from addr on may become prot. */
+static abi_ulong allowed_end(abi_ulong addr, abi_ulong end, int prot)
+{
+    MapRange m;
+    for (abi_ulong a = addr; guest_map_part(a, end, &m); a = m.end) {
+        if (mdwe_denies(m.prot, prot)) {
+            return m.start;
+        }
+    }
+    return end;
+}
+
 static abi_long mprotect_locked(abi_ulong addr, abi_ulong len, int prot)
 {
     const int grows = PROT_GROWSDOWN | PROT_GROWSUP;
@@ -247,6 +261,12 @@ static abi_long mprotect_locked(abi_ulong addr, abi_ulong len, int prot)
         addr = m->start;
     }
     abi_ulong done = guest_map_run_end(addr, end);
+    abi_ulong allowed = allowed_end(addr, done, prot);
+    abi_long failure = allowed < done ? -EACCES : done < end ? -ENOMEM : 0;
+    done = allowed;
+    if (done == addr) {
+        return failure;
+    }
     abi_long r = host_error(mprotect(g2h(addr), done - addr, host_prot(prot)));
     if (r) {
         return r;
@@ -263,7 +283,7 @@ static abi_long mprotect_locked(abi_ulong addr, abi_ulong len, int prot)
     guest_map_protect(addr, done, prot & (PROT_READ | PROT_WRITE | PROT_EXEC));
     pthread_mutex_unlock(&map_lock);
     drop_code(had_code, addr, done);
-    return done < end ? -ENOMEM : 0;
+    return failure;
 }
 
 abi_long guest_mprotect(abi_ulong addr, abi_ulong len, int prot)

@@ -187,6 +187,12 @@ static bool set_ids(Parse *p, const char *arg)
     return true;
 }
 
+static bool set_mdwe(Parse *p, const char *arg)
+{
+    p->cl->mdwe = true;
+    return true;
+}
+
 /* Where variable `name` of n bytes is in the environment, or its end. */
 static char **find_env(char **envp, const char *name, size_t n)
 {
@@ -566,6 +572,7 @@ static bool is_for_first_only(const OptionRow *row)
     static SetFn *const sets[] = {
         set_ld_prefix, set_root, set_root_paths, set_ids, set_argv0, set_set_env, set_unset_env,
         set_exec_fd, set_self_fd, set_cache_fd, set_seccomp, set_traced, set_cache,
+        set_mdwe,
     };
     for (size_t i = 0; i < G_N_ELEMENTS(sets); i++) {
         if (row->set == sets[i]) {

@@ -29,6 +29,7 @@ typedef struct CommandLine {
     int cache_fd;                   /* where translated code is kept: -cachefd, else -1 */
     const char *binfmt_dir;         /* where binfmt_misc is mounted */
     const char *ids;                /* -ids or NULL */
+    bool mdwe;                      /* -mdwe */
     int argc;                       /* the guest's */
     char **argv;                    /* its last part shares the host's argv; NULL at the end */
     char **envp;                    /* environ itself unless -E or -U change it */

@@ -5,12 +5,15 @@
 #include <sys/shm.h>
 
 #include "linux-user/address_space.h"
+#include "linux-user/mdwe.h"
 
 static uint64_t shm_count;          /* mmap_lock; of attachments ever made */
 
 abi_long guest_shmat(int id, abi_ulong addr, int flags)
 {
     struct shmid_ds ds;
+    int prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) |
+               (flags & SHM_EXEC ? PROT_EXEC : 0);
     mmap_begin(addr, 1);
     /* The size is needed for the map; who may attach but not look (write only) gets one page. */
     abi_ulong size = shmctl(id, IPC_STAT, &ds) == 0 ? page_up(ds.shm_segsz) : 4096;
@@ -22,6 +25,8 @@ abi_long guest_shmat(int id, abi_ulong addr, int flags)
     abi_long r;
     if (guest_reserved() && (!addr || !in_task(addr, size))) {
         r = addr ? -EINVAL : -ENOMEM;
+    } else if (mdwe_denies(prot, prot)) {
+        r = -EACCES;
     } else if (replace && !claim(addr, addr + size)) {
         r = -ENOMEM;
     } else {
@@ -34,8 +39,6 @@ abi_long guest_shmat(int id, abi_ulong addr, int flags)
     }
     if (r >= 0) {
         abi_ulong start = (abi_ulong)r;
-        int prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) |
-                   (flags & SHM_EXEC ? PROT_EXEC : 0);
         bool had_code = replace && has_code(start, start + size);
         map_set(start, start + size, prot, ++shm_count << 32 | size >> 12, "");
         drop_code(had_code, start, start + size);

@@ -100,15 +100,9 @@ static const Name rlimit_names[] = {
     N(RLIMIT_SIGPENDING), N(RLIMIT_MSGQUEUE), N(RLIMIT_NICE), N(RLIMIT_RTPRIO), N(RLIMIT_RTTIME),
 };
 static const Name prctl_names[] = {
-    { 1, "PR_SET_PDEATHSIG" },     { 2, "PR_GET_PDEATHSIG" },    { 3, "PR_GET_DUMPABLE" },
-    { 4, "PR_SET_DUMPABLE" },      { 8, "PR_SET_KEEPCAPS" },     { 15, "PR_SET_NAME" },
-    { 16, "PR_GET_NAME" },         { 22, "PR_SET_SECCOMP" },     { 23, "PR_CAPBSET_READ" },
-    { 24, "PR_CAPBSET_DROP" },     { 29, "PR_SET_TIMERSLACK" },  { 35, "PR_SET_MM" },
-    { 36, "PR_SET_CHILD_SUBREAPER" }, { 38, "PR_SET_NO_NEW_PRIVS" }, { 39, "PR_GET_NO_NEW_PRIVS" },
-    { 47, "PR_CAP_AMBIENT" },      { 55, "PR_SET_TAGGED_ADDR_CTRL" },
-    { 56, "PR_GET_TAGGED_ADDR_CTRL" }, { 69, "PR_RISCV_V_SET_CONTROL" },
-    { 70, "PR_RISCV_V_GET_CONTROL" }, { 71, "PR_RISCV_SET_ICACHE_FLUSH_CTX" },
-    { 0x53564d41, "PR_SET_VMA" },
+#define PRCTL(nr, name, handler, kinds) { nr, "PR_" #name },
+#include "linux-user/prctl.def"
+#undef PRCTL
 };
 static const Name af_names[] = {
     N(AF_UNSPEC), N(AF_UNIX), N(AF_INET), N(AF_INET6), N(AF_NETLINK), N(AF_PACKET), N(AF_ALG),

@@ -1,10 +1,9 @@
 /*
- * linux-user/sys_process.c: processes, threads, scheduling, prctl.
- * Source: kernel/fork.c, kernel/exit.c, kernel/sys.c, kernel/sched/syscalls.c, arch/riscv.
+ * linux-user/sys_process.c: processes, threads, scheduling.
+ * Source: kernel/fork.c, kernel/exit.c, kernel/sched/syscalls.c.
  */
 #include <linux/membarrier.h>
 #include <fcntl.h>
-#include <linux/prctl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,14 +13,11 @@
 #include <unistd.h>
 
 #include "exec/image.h"
-#include "exec/log.h"
 #include "linux-user/mmap.h"
-#include "linux-user/seccomp.h"
 #include "linux-user/ids.h"
 #include "linux-user/root.h"
 #include "linux-user/sys_common.h"
 #include "linux-user/thread.h"
-#include "linux-user/user_dispatch.h"
 
 /* ---- birth ---- */
 
@@ -348,102 +344,4 @@ abi_long sys_membarrier(CPUState *cpu, const abi_ulong *a)
 abi_long sys_rseq(CPUState *cpu, const abi_ulong *a)
 {
     return -ENOSYS;
-}
-
-/* ---- prctl ---- */
-
-#ifndef PR_GET_AUXV
-#define PR_GET_AUXV 0x41555856
-#endif
-/* Newer than the C library's headers */
-enum {
-    SET_MEMORY_MERGE = 67,
-    GET_MEMORY_MERGE = 68,
-    RISCV_SET_ICACHE_FLUSH_CTX = 71,
-    TIMER_CREATE_RESTORE_IDS = 77,
-    FUTEX_HASH = 78,
-};
-
-static abi_long prctl_get_auxv(const abi_ulong *a)
-{
-    uint8_t buf[1024];
-    abi_ulong n = MIN(process.auxv_size, sizeof(buf));
-    if (a[3] || a[4]) {
-        return -EINVAL;
-    }
-    if (!guest_read(buf, process.auxv, n) || !guest_write(a[1], buf, MIN(n, a[2]))) {
-        return -EFAULT;
-    }
-    return (abi_long)process.auxv_size;
-}
-
-abi_long sys_prctl(CPUState *cpu, const abi_ulong *a)
-{
-    Task *task = cpu->opaque;
-    int option = (int)a[0];
-    switch (option) {
-    /* arguments are numbers, or none */
-    case PR_SET_PDEATHSIG:
-    case PR_GET_DUMPABLE:
-    case PR_SET_DUMPABLE:
-    case PR_GET_KEEPCAPS:
-    case PR_SET_KEEPCAPS:
-    case PR_GET_TIMING:
-    case PR_SET_TIMING:
-    case PR_CAPBSET_READ:
-    case PR_CAPBSET_DROP:
-    case PR_GET_SECUREBITS:
-    case PR_SET_SECUREBITS:
-    case PR_SET_TIMERSLACK:
-    case PR_GET_TIMERSLACK:
-    case PR_TASK_PERF_EVENTS_DISABLE:
-    case PR_TASK_PERF_EVENTS_ENABLE:
-    case PR_MCE_KILL:
-    case PR_MCE_KILL_GET:
-    case PR_SET_PTRACER:
-    case PR_SET_CHILD_SUBREAPER:
-    case PR_SET_NO_NEW_PRIVS:
-    case PR_GET_NO_NEW_PRIVS:
-    case PR_SET_THP_DISABLE:
-    case PR_GET_THP_DISABLE:
-    case PR_CAP_AMBIENT:
-    case PR_SET_IO_FLUSHER:
-    case PR_GET_IO_FLUSHER:
-    case SET_MEMORY_MERGE:
-    case GET_MEMORY_MERGE:
-    case TIMER_CREATE_RESTORE_IDS:
-    case FUTEX_HASH:
-        return host_syscall(SYS_prctl, option, a[1], a[2], a[3], a[4]);
-    /* a pointer first */
-    case PR_GET_PDEATHSIG:
-    case PR_SET_NAME:
-    case PR_GET_NAME:
-    case PR_GET_CHILD_SUBREAPER:
-        return host_syscall(SYS_prctl, option, shift_arg(a[1]), a[2], a[3], a[4]);
-    case PR_SET_VMA:
-        return host_syscall(SYS_prctl, option, a[1], shift_arg(a[2]), a[3], shift_arg(a[4]));
-    case PR_SCHED_CORE:
-        return host_syscall(SYS_prctl, option, a[1], a[2], a[3], shift_arg(a[4]));
-    case PR_GET_TID_ADDRESS:
-        return guest_write(a[1], &task->clear_child_tid, sizeof(task->clear_child_tid)) ? 0
-                                                                                        : -EFAULT;
-    case PR_GET_AUXV:
-        return prctl_get_auxv(a);
-    case PR_GET_SECCOMP:
-        return seccomp_mode(task);
-    case PR_SET_SECCOMP:
-        return seccomp_prctl_set(cpu, a[1], a[2]);
-    case PR_SET_SYSCALL_USER_DISPATCH:
-        return user_dispatch_set(task, a);
-    /* as for those without CAP_SYS_RESOURCE */
-    case PR_SET_MM:
-        return -EPERM;
-    /* fence.i needs no help here whichever thread runs it */
-    case RISCV_SET_ICACHE_FLUSH_CTX:
-        return a[1] <= 1 && a[2] <= 1 ? 0 : -EINVAL;
-    /* of other architectures, or not built into our kernel: vectors, pointer masking */
-    default:
-        log_printf(LOG_UNIMP, "prctl %d\n", option);
-        return -EINVAL;
-    }
 }

@@ -4,6 +4,9 @@
  * The counters are a table without chains, shared by all threads and not exact: where two blocks meet
  * in an entry, they count together, so that each is translated in the end. A block whose entry was
  * taken by another counts anew.
+ *
+ * The child of a fork, which may live for a few calls only, begins with a table of its own in one
+ * page: each page of the other that it wrote to would be copied.
  */
 #include "exec/cold.h"
 
@@ -21,6 +24,12 @@ enum { COUNT_BITS = 6, COUNT_MASK = (1 << COUNT_BITS) - 1, TABLE_BITS = 14, PAGE
 
 /* pc bits << COUNT_BITS | times entered; pages of it are touched as code is. */
 static uint32_t cold_count[1 << TABLE_BITS];
+enum { YOUNG_BITS = 8, YOUNG_COUNTS = 4096 };
+static struct {
+    uint32_t left;                          /* counts until the large table is used; 0: it is */
+    uint32_t count[1 << YOUNG_BITS];
+} young __attribute__((aligned(2048)));
+_Static_assert(sizeof(young) <= 2048, "in one page");
 static uint32_t cold_threshold;             /* 0: translate everything at once */
 static _Atomic uint32_t map_generation = 1; /* each CPU remembers one page of this generation */
 
@@ -40,7 +49,23 @@ void cold_forget_pages(void)
 static uint32_t *count_entry(uint64_t pc)
 {
     /* Spread evenly: the table is small, so that a short program touches little memory. */
-    return &cold_count[(pc >> 1) * 0x9e3779b97f4a7c15u >> (64 - TABLE_BITS)];
+    uint64_t hash = (pc >> 1) * 0x9e3779b97f4a7c15u;
+    return __atomic_load_n(&young.left, __ATOMIC_RELAXED) ? &young.count[hash >> (64 - YOUNG_BITS)]
+                                                          : &cold_count[hash >> (64 - TABLE_BITS)];
+}
+
+static void set_count(uint32_t *e, uint32_t v)
+{
+    uint32_t left = __atomic_load_n(&young.left, __ATOMIC_RELAXED);
+    if (left) {
+        __atomic_store_n(&young.left, left - 1, __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(e, v, __ATOMIC_RELAXED);
+}
+
+void cold_fork_child(void)
+{
+    young.left = YOUNG_COUNTS;
 }
 
 /* A jump leads to pc: emulate it once more? */
@@ -61,11 +86,11 @@ static bool still_cold(const CPUState *cpu, uint64_t pc, uint32_t flags, uint32_
             return false;
         }
         if (n >= limit) {
-            __atomic_store_n(e, 0, __ATOMIC_RELAXED);
+            set_count(e, 0);
             return false;
         }
     }
-    __atomic_store_n(e, tag | (n + 1), __ATOMIC_RELAXED);
+    set_count(e, tag | (n + 1));
     return true;
 }
 

@@ -21,6 +21,9 @@ ColdResult cold_run(CPUState *cpu, uint32_t cflags);
 /* After the engine's options are known. */
 void cold_init(void);
 
+/* In the child of a fork. */
+void cold_fork_child(void);
+
 /* Mappings of guest memory have changed. */
 void cold_forget_pages(void);
 

@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <xmmintrin.h>
 
+#include "exec/cold.h"
 #include "exec/own_map.h"
 #include "exec/tb_cache.h"
 #include "frontend/translate.h"
@@ -325,6 +326,7 @@ void exec_fork_child(CPUState *self)
         }
     }
     membarrier_works = false;
+    cold_fork_child();
     pthread_cond_init(&exclusive_cond, NULL);
     pthread_cond_init(&resume_cond, NULL);
     exec_fork_parent();

@@ -205,7 +205,6 @@ static void copy_header(Writer *w, Kept *k)
     TranslationBlock *tb = (void *)(buffer(w) + k->header);
     uint8_t *code = buffer(w) + k->code;
     tb->code = tb_ref_to(tb, code);
-    atomic_store(&tb->hash_next, 0);
     tb->page_next[0] = tb->page_next[1] = 0;
     tb->incoming = 0;
     tb->no_region = tb->no_guess = false;

@@ -65,7 +65,6 @@ struct TranslationBlock {
     uint16_t size;                  /* bytes of guest code from pc on, without gaps */
     uint16_t map_size;              /* of the unwind map (unwind.c), which lies in front of this */
     uint16_t relocs_size;           /* of the list of relocations, in front of that */
-    _Atomic CodeRef hash_next;
     _Atomic bool invalid;           /* dropped: no new entry, no chaining */
     bool shared;                    /* guest code lies in a shared mapping: aliases may write it */
     uint8_t insns, nslots;

@@ -15,18 +15,20 @@ pthread_mutex_t tb_lock = PTHREAD_MUTEX_INITIALIZER;
 _Atomic unsigned tb_drops;
 
 /*
- * The hash table: chains through hash_next. It grows with the number of TBs; the old tables stay
- * readable until the next flush. A reader that meets a table or a chain while it is being rebuilt may
- * miss a TB, and then looks again under tb_lock. Chains have no cycles at any time: a TB that has
- * been moved leads to TBs moved before it only.
+ * The hash table: open addressing. An entry is a tag made from the key above the TB's place, so that
+ * a search that finds nothing touches no TB. 0 ends a search, GONE does not. It grows with the number
+ * of TBs; the old tables stay readable until the next flush. A table is filled before it is published,
+ * and each change is one store: readers need no lock.
  */
 typedef struct TbHash {
-    unsigned bits;              /* log2 of the number of buckets */
+    unsigned bits;              /* log2 of the number of entries */
+    size_t used, live;          /* entries that are not 0, at most half; and not GONE */
     struct TbHash *older;
-    _Atomic CodeRef bucket[];
+    _Atomic uint64_t entry[];
 } TbHash;
 
-enum { TB_HASH_MIN_BITS = 9 };
+enum { TB_HASH_MIN_BITS = 10, STRETCH_BITS = 9, ENTRY_BITS = 3 };
+static const uint64_t GONE = (uint64_t)1 << 32;
 
 static TbHash *_Atomic tb_hash;
 
@@ -37,7 +39,7 @@ static size_t dropped_bytes;            /* of the code buffer; tb_lock */
 
 static TbHash *tb_hash_new(unsigned bits, TbHash *older)
 {
-    TbHash *h = calloc(1, sizeof(*h) + (sizeof(h->bucket[0]) << bits));
+    TbHash *h = calloc(1, sizeof(*h) + (sizeof(h->entry[0]) << bits));
     if (!h) {
         abort();
     }
@@ -46,12 +48,29 @@ static TbHash *tb_hash_new(unsigned bits, TbHash *older)
     return h;
 }
 
-/* Neighbouring code has neighbouring buckets: a jump's aim is mostly near, and its bucket in the
- * cache. Each stretch of code that covers the table once starts at a place of its own. */
-static _Atomic CodeRef *tb_bucket(TbHash *h, uint64_t pc, uint32_t flags)
+/* Neighbouring code has neighbouring entries: a jump's aim is mostly near, and its entry in the cache.
+ * Each stretch of code of 2^STRETCH_BITS bytes starts at a place of its own. */
+static size_t tb_hash_start(const TbHash *h, uint64_t pc, uint32_t flags)
 {
-    uint64_t n = pc >> 2, stretch = (n >> h->bits) + flags;
-    return &h->bucket[(n + stretch * 0x9e3779b1u) & (((uint64_t)1 << h->bits) - 1)];
+    uint64_t stretch = ((pc >> STRETCH_BITS) + ((uint64_t)flags << 32)) * 0x9e3779b97f4a7c15u;
+    uint64_t inside = pc >> ENTRY_BITS & ((1 << (STRETCH_BITS - ENTRY_BITS)) - 1);
+    return ((stretch >> (64 - h->bits)) + inside) & (((size_t)1 << h->bits) - 1);
+}
+
+static size_t tb_hash_next(const TbHash *h, size_t i)
+{
+    return (i + 1) & (((size_t)1 << h->bits) - 1);
+}
+
+/* What the entries of a key have in their upper half. */
+static uint64_t tb_tag(uint64_t pc, uint32_t flags)
+{
+    return ((pc >> 1) + flags) << 32;
+}
+
+static bool tag_is(uint64_t entry, uint64_t tag)
+{
+    return (entry ^ tag) >> 32 == 0 && (uint32_t)entry;
 }
 
 static TranslationBlock *tb_at(CodeRef ref)
@@ -65,32 +84,60 @@ void tb_cache_init(void)
     tb_pages_init();
 }
 
+static bool has_key(const TranslationBlock *tb, uint64_t pc, uint32_t flags, uint32_t cflags)
+{
+    return tb->pc == pc && tb->flags == flags && tb->cflags == cflags;
+}
+
 TranslationBlock *tb_lookup(uint64_t pc, uint32_t flags, uint32_t cflags)
 {
-    TbHash *h = atomic_load_explicit(&tb_hash, memory_order_acquire);
-    TranslationBlock *tb =
-        tb_at(atomic_load_explicit(tb_bucket(h, pc, flags), memory_order_acquire));
-    while (tb && (tb->pc != pc || tb->flags != flags || tb->cflags != cflags ||
-                  atomic_load_explicit(&tb->invalid, memory_order_relaxed))) {
-        tb = tb_at(atomic_load_explicit(&tb->hash_next, memory_order_acquire));
+    const TbHash *h = atomic_load_explicit(&tb_hash, memory_order_acquire);
+    uint64_t e, tag = tb_tag(pc, flags);
+    for (size_t i = tb_hash_start(h, pc, flags);
+         (e = atomic_load_explicit(&h->entry[i], memory_order_acquire)) != 0;
+         i = tb_hash_next(h, i)) {
+        if (tag_is(e, tag)) {
+            TranslationBlock *tb = tb_at((CodeRef)e);
+            if (has_key(tb, pc, flags, cflags) &&
+                !atomic_load_explicit(&tb->invalid, memory_order_relaxed)) {
+                return tb;
+            }
+        }
     }
-    return tb ? tb : image_lookup(pc, flags, cflags);
+    return image_lookup(pc, flags, cflags);
 }
 
-static void hash_insert(TbHash *h, TranslationBlock *tb)
+/* A TB that has the key of others is found before them: it takes their place, and they move on. */
+static void hash_insert(TbHash *h, const TranslationBlock *tb)
 {
-    _Atomic CodeRef *bucket = tb_bucket(h, tb->pc, tb->flags);
-    atomic_store_explicit(&tb->hash_next, atomic_load_explicit(bucket, memory_order_relaxed),
-                          memory_order_release);
-    atomic_store_explicit(bucket, code_buffer_ref(tb), memory_order_release);
+    uint64_t tag = tb_tag(tb->pc, tb->flags), new = tag | code_buffer_ref(tb), e;
+    _Atomic uint64_t *place = NULL;
+    size_t i = tb_hash_start(h, tb->pc, tb->flags);
+    for (; (e = atomic_load_explicit(&h->entry[i], memory_order_relaxed)) != 0;
+         i = tb_hash_next(h, i)) {
+        if (!place && tag_is(e, tag) &&
+            has_key(tb_at((CodeRef)e), tb->pc, tb->flags, tb->cflags)) {
+            place = &h->entry[i];
+        }
+    }
+    if (place) {
+        e = atomic_load_explicit(place, memory_order_relaxed);
+        atomic_store_explicit(&h->entry[i], e, memory_order_release);
+    } else {
+        place = &h->entry[i];
+    }
+    atomic_store_explicit(place, new, memory_order_release);
+    h->used++;
+    h->live++;
 }
 
-static void hash_grow(void)
+/* A new table, larger if it is not the dropped ones that fill the old one. */
+static void hash_renew(void)
 {
     TbHash *old = atomic_load_explicit(&tb_hash, memory_order_relaxed);
-    TbHash *h = tb_hash_new(old->bits + 2, old);
+    TbHash *h = tb_hash_new(old->bits + (old->live >> (old->bits - 2) ? 2 : 0), old);
     for (size_t i = 0; i < tb_count; i++) {
-        TranslationBlock *tb = tb_at(tb_order[i]);
+        const TranslationBlock *tb = tb_at(tb_order[i]);
         if (!atomic_load_explicit(&tb->invalid, memory_order_relaxed)) {
             hash_insert(h, tb);
         }
@@ -110,9 +157,10 @@ void tb_insert(TranslationBlock *tb)
     tb_order[tb_count++] = code_buffer_ref(tb);
     tb_pages_add(tb);
     TbHash *h = atomic_load_explicit(&tb_hash, memory_order_relaxed);
-    hash_insert(h, tb);
-    if (tb_count >> h->bits) {      /* as many TBs as buckets */
-        hash_grow();
+    if (h->used >> (h->bits - 1)) {
+        hash_renew();               /* with tb, which is in tb_order */
+    } else {
+        hash_insert(h, tb);
     }
 }
 
@@ -145,13 +193,13 @@ TranslationBlock *tb_find_by_host(const void *p)
 static void forget(TranslationBlock *tb)
 {
     TbHash *h = atomic_load_explicit(&tb_hash, memory_order_relaxed);
-    _Atomic CodeRef *link = tb_bucket(h, tb->pc, tb->flags);
-    for (TranslationBlock *t; (t = tb_at(atomic_load_explicit(link, memory_order_relaxed))) != NULL;
-         link = &t->hash_next) {
-        if (t == tb) {
-            /* A reader that stands on tb still finds the rest through tb->hash_next. */
-            atomic_store_explicit(link, atomic_load_explicit(&tb->hash_next, memory_order_relaxed),
-                                  memory_order_release);
+    uint64_t e, mine = tb_tag(tb->pc, tb->flags) | code_buffer_ref(tb);
+    for (size_t i = tb_hash_start(h, tb->pc, tb->flags);
+         (e = atomic_load_explicit(&h->entry[i], memory_order_relaxed)) != 0;
+         i = tb_hash_next(h, i)) {
+        if (e == mine) {
+            atomic_store_explicit(&h->entry[i], GONE, memory_order_relaxed);
+            h->live--;
             break;
         }
     }
@@ -188,7 +236,8 @@ void tb_cache_reset(void)
         h->older = older->older;
         free(older);
     }
-    memset((void *)h->bucket, 0, sizeof(h->bucket[0]) << h->bits);
+    memset((void *)h->entry, 0, sizeof(h->entry[0]) << h->bits);
+    h->used = h->live = 0;
     tb_count = 0;
     dropped_bytes = 0;
     atomic_fetch_add_explicit(&tb_drops, 1, memory_order_relaxed);

@@ -1,8 +1,8 @@
 /*
  * exec/tb_cache.h: all TBs: lookup by key, chaining, dropping. Private to exec/.
  *
- * Lookup takes no lock: hash chains are published with release stores and a dropped TB stays
- * readable until the next flush, when no CPU is inside. Everything that changes takes tb_lock.
+ * Lookup takes no lock: entries of the hash table are published with release stores and a dropped TB
+ * stays readable until the next flush, when no CPU is inside. Everything that changes takes tb_lock.
  */
 #ifndef EXEC_TB_CACHE_H
 #define EXEC_TB_CACHE_H

@@ -7,6 +7,7 @@
 #include <glib.h>
 #include <limits.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "linux-user/path.h"
 #include "linux-user/strace.h"
@@ -59,6 +60,16 @@ void socket_name_close(SocketName *n);
 /* The host has written an address of len bytes to addr, where there was room for `room`: as the guest
  * calls it. Returns its length. */
 uint32_t socket_name_to_guest(abi_ulong addr, uint32_t room, uint32_t len);
+
+/* sys_time.c: what restart_syscall goes on with, set by a call that answers ERESTART_RESTARTBLOCK: one
+ * with a relative timeout, which a signal without a handler does not begin anew. */
+typedef struct RestartBlock {
+    abi_long (*go_on)(const struct RestartBlock *block);    /* NULL: nothing */
+    struct timespec end;
+    abi_ulong a[3];
+} RestartBlock;
+extern __thread RestartBlock restart_block;
+struct timespec timespec_add(struct timespec x, struct timespec y);
 
 /* With a guest_base: an argument that may be a number or a pointer. Numbers are never mapped. */
 abi_ulong maybe_pointer(abi_ulong arg);

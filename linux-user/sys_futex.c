@@ -24,11 +24,43 @@ typedef struct FutexWaitv {
     uint32_t flags, reserved;
 } FutexWaitv;
 
+/* FUTEX_WAIT until block->end. */
+static abi_long wait_on(const RestartBlock *block)
+{
+    int op = ((int)block->a[1] & ~FUTEX_CMD_MASK) | FUTEX_WAIT_BITSET;
+    abi_long ret = safe_syscall(SYS_futex, block->a[0], (abi_ulong)op, block->a[2],
+                                host_arg(&block->end), 0, FUTEX_BITSET_MATCH_ANY);
+    if (ret != -EINTR && ret != -ERESTARTSYS_) {
+        return ret;
+    }
+    restart_block = *block;
+    return -ERESTART_RESTARTBLOCK_;
+}
+
+/* FUTEX_WAIT for a time. */
+static abi_long wait_relative(const abi_ulong *a)
+{
+    struct timespec now, timeout;
+    clockid_t clock = (int)a[1] & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+    clock_gettime(clock, &now);
+    abi_long ret = safe_syscall(SYS_futex, shift_arg(a[0]), a[1], a[2], shift_arg(a[3]), 0, 0);
+    if ((ret != -EINTR && ret != -ERESTARTSYS_) || !guest_read(&timeout, a[3], sizeof(timeout))) {
+        return ret;
+    }
+    restart_block = (RestartBlock){ wait_on, timespec_add(now, timeout),
+                                    { shift_arg(a[0]), a[1], a[2] } };
+    return -ERESTART_RESTARTBLOCK_;
+}
+
 abi_long sys_futex(CPUState *cpu, const abi_ulong *a)
 {
     abi_ulong word = shift_arg(a[0]), word2 = shift_arg(a[4]);
     switch ((int)a[1] & FUTEX_CMD_MASK) {
     case FUTEX_WAIT:
+        if (a[3]) {
+            return wait_relative(a);
+        }
+        return safe_syscall(SYS_futex, word, a[1], a[2], 0, word2, a[5]);
     case FUTEX_WAIT_BITSET:
     case FUTEX_LOCK_PI:
     case FUTEX_LOCK_PI2_:

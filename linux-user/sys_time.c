@@ -43,13 +43,7 @@ abi_long sys_gettimeofday(CPUState *cpu, const abi_ulong *a)
 
 enum { NSEC = 1000000000 };
 
-/* What restart_syscall goes on with. */
-static __thread struct {
-    bool armed;
-    clockid_t clock;
-    struct timespec end;        /* on end_clock() */
-    abi_ulong rem;              /* where the guest wants the time left, or 0 */
-} restart_block;
+__thread RestartBlock restart_block;
 
 /* Relative sleeps on the real-time clock do not follow it when it is set. */
 static clockid_t end_clock(clockid_t clock)
@@ -57,7 +51,7 @@ static clockid_t end_clock(clockid_t clock)
     return clock == CLOCK_REALTIME ? CLOCK_MONOTONIC : clock;
 }
 
-static struct timespec ts_add(struct timespec x, struct timespec y)
+struct timespec timespec_add(struct timespec x, struct timespec y)
 {
     struct timespec r = { .tv_sec = x.tv_sec + y.tv_sec, .tv_nsec = x.tv_nsec + y.tv_nsec };
     if (r.tv_nsec >= NSEC) {
@@ -78,10 +72,23 @@ static struct timespec ts_sub(struct timespec x, struct timespec y)
     return r.tv_sec < 0 ? (struct timespec){ 0 } : r;
 }
 
+static abi_long sleep_relative(clockid_t clock, struct timespec req, abi_ulong rem_addr);
+
+/* The end is on end_clock(); rem: where the guest wants the time left, or 0. */
+static abi_long sleep_on(const RestartBlock *block)
+{
+    struct timespec now;
+    clockid_t clock = (clockid_t)block->a[0];
+    if (clock_gettime(end_clock(clock), &now) < 0) {
+        return -EINTR;
+    }
+    return sleep_relative(clock, ts_sub(block->end, now), block->a[1]);
+}
+
 static abi_long sleep_relative(clockid_t clock, struct timespec req, abi_ulong rem_addr)
 {
     struct timespec rem = req, now;     /* not entered at all: everything is left */
-    restart_block.armed = false;
+    restart_block.go_on = NULL;
     abi_long ret = safe_syscall(__NR_clock_nanosleep, (abi_ulong)clock, 0, host_arg(&req),
                                 host_arg(&rem), 0, 0);
     if (ret != -ERESTARTSYS_ && ret != -EINTR) {
@@ -93,10 +100,7 @@ static abi_long sleep_relative(clockid_t clock, struct timespec req, abi_ulong r
     if (rem.tv_sec < 0 || clock_gettime(end_clock(clock), &now) < 0) {
         return -EINTR;
     }
-    restart_block.armed = true;
-    restart_block.clock = clock;
-    restart_block.end = ts_add(now, rem);
-    restart_block.rem = rem_addr;
+    restart_block = (RestartBlock){ sleep_on, timespec_add(now, rem), { (abi_ulong)clock, rem_addr } };
     return -ERESTART_RESTARTBLOCK_;
 }
 
@@ -125,10 +129,7 @@ abi_long sys_clock_nanosleep(CPUState *cpu, const abi_ulong *a)
 /* EINTR without something to restart, as the kernel's do_no_restart_syscall(). */
 abi_long sys_restart_syscall(CPUState *cpu, const abi_ulong *a)
 {
-    struct timespec now;
-    if (!restart_block.armed || clock_gettime(end_clock(restart_block.clock), &now) < 0) {
-        return -EINTR;
-    }
-    struct timespec left = ts_sub(restart_block.end, now);
-    return sleep_relative(restart_block.clock, left, restart_block.rem);
+    RestartBlock block = restart_block;
+    restart_block.go_on = NULL;
+    return block.go_on ? block.go_on(&block) : -EINTR;
 }

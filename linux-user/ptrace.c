@@ -238,14 +238,38 @@ bool ptrace_restarts(Task *task, abi_ulong nr)
 void ptrace_clone(Task *task, uint64_t flags, int exit_signal)
 {
     TraceState *t = &task->trace;
-    t->clone_event = t->child_traced = 0;
-    /* A child that shares memory and runs beside us is made by a thread of ours (fork.c). */
-    bool indirect = (flags & CLONE_VM) && !(flags & (CLONE_THREAD | CLONE_VFORK));
-    if (t->basics.on && !(flags & CLONE_UNTRACED) && !indirect) {
-        t->clone_event = flags & CLONE_VFORK         ? TRACE_EVENT_VFORK
-                         : exit_signal != SIGCHLD ? TRACE_EVENT_CLONE
-                                                  : TRACE_EVENT_FORK;
-        t->child_traced = t->basics.options >> t->clone_event & 1;
+    t->clone_event = t->child_traced = t->own_event = 0;
+    if (!t->basics.on || flags & CLONE_UNTRACED) {
+        return;
+    }
+    uint32_t event = flags & CLONE_VFORK      ? TRACE_EVENT_VFORK
+                     : exit_signal != SIGCHLD ? TRACE_EVENT_CLONE
+                                              : TRACE_EVENT_FORK;
+    /* A child that shares memory and runs beside us is made by a thread of ours, with CLONE_VFORK
+     * (fork.c): the host attaches both when all that is asked for. */
+    const uint32_t all = 1 << TRACE_EVENT_FORK | 1 << TRACE_EVENT_VFORK | 1 << TRACE_EVENT_CLONE;
+    if ((flags & CLONE_VM) && !(flags & (CLONE_THREAD | CLONE_VFORK))) {
+        t->own_event = (t->basics.options & all) == all ? event : 0;
+        t->child_traced = t->own_event != 0;
+        return;
+    }
+    t->clone_event = event;
+    t->child_traced = t->basics.options >> event & 1;
+}
+
+void ptrace_cloned(CPUState *cpu, abi_long child)
+{
+    TraceState *t = &((Task *)cpu->opaque)->trace;
+    if (t->basics.on && t->own_event && child > 0) {
+        event_stop(cpu, (int)t->own_event, (uint64_t)child);
+    }
+}
+
+void ptrace_thread_ends(CPUState *cpu)
+{
+    Task *task = cpu->opaque;
+    if (task->trace.basics.on) {
+        trap_stop(cpu, 0, (uint64_t)(uint8_t)task->exit_code);
     }
 }
 

@@ -47,7 +47,7 @@ typedef struct TraceBasics {
 typedef struct TraceState {
     TraceBasics basics;
     /* a stop */
-    int32_t status;             /* signal | event << 8 */
+    int32_t status;             /* signal | event << 8; 0: no stop, the tracer is told that we end */
     uint32_t syscall_op;
     siginfo_t info;
     uint64_t message;           /* PTRACE_GETEVENTMSG */
@@ -69,6 +69,7 @@ typedef struct TraceState {
     int32_t pass;               /* this signal is to act on the host */
     uint32_t clone_event;       /* a clone call is being made for the guest, which is this event */
     uint32_t child_traced;      /* and its child is traced from its beginning */
+    uint32_t own_event;         /* or a thread of ours makes the child, and this is our own stop */
     uint32_t gone;              /* the thread ends, this is nobody's */
     /* the thread's own, as a tracer */
     volatile uint32_t busy;     /* ptrace_begin() */
@@ -94,6 +95,10 @@ bool ptrace_own_signal(struct Task *task, int sig, const siginfo_t *info, siginf
 /* Before a clone call of the guest, which then begins, with ptrace_child(), as its parent was told. */
 void ptrace_clone(struct Task *task, uint64_t flags, int exit_signal);
 void ptrace_child(struct Task *task, const TraceState *parent);
+/* A clone call has made this child of a traced thread. */
+void ptrace_cloned(CPUState *cpu, abi_long child);
+/* A thread that does not lead its process ends: the host will not tell with which code. */
+void ptrace_thread_ends(CPUState *cpu);
 /* execve: what the new image is told (g_free), NULL: not traced; and its first stops. */
 char *ptrace_exec_argument(const struct Task *task);
 void ptrace_exec_done(CPUState *cpu, const char *argument);
@@ -105,8 +110,8 @@ bool ptrace_seccomp(CPUState *cpu, uint16_t data, bool *make);
 
 /* pid's wait status *status: false when the guest is not to see it. */
 bool ptrace_wait(pid_t pid, int *status);
-/* The same for waitid(). */
-bool ptrace_waitid(siginfo_t *info);
+/* The same for waitid(); `stays`: it was called with WNOWAIT. */
+bool ptrace_waitid(siginfo_t *info, bool stays);
 /* Around requests and waiting, which the handler of SIGCHLD must not disturb. */
 void ptrace_begin(struct Task *task);
 void ptrace_end(struct Task *task);

@@ -29,6 +29,8 @@ typedef struct Tracee {
     bool seized, options_set;       /* by us, on the host */
     bool signalled;                 /* the guest has had the SIGCHLD of this stop */
     bool reported;                  /* the guest knows it */
+    bool ended;                     /* by exit(2), with exit_code, though the host may say 0 */
+    int exit_code;
     abi_ulong task;                 /* its Task; 0: not known */
     uint64_t base;                  /* its guest_base */
     unsigned writes_seen;

@@ -373,8 +373,9 @@ static abi_long request_stopped(Tracee *t, long request, abi_ulong addr, abi_ulo
         tracee_set_options(t, (uint32_t)data);
         return 0;
     case PTRACE_GETEVENTMSG:
-        if (t->state == TRACEE_STOPPED) {
-            return guest_write(data, &t->ts.message, sizeof(t->ts.message)) ? 0 : -EFAULT;
+        if (t->state == TRACEE_STOPPED || t->ended) {
+            word = t->ended ? (uint64_t)t->exit_code << 8 : t->ts.message;
+            return guest_write(data, &word, sizeof(word)) ? 0 : -EFAULT;
         }
         return host_ptrace(PTRACE_GETEVENTMSG, t->tid, 0, g2h(data));
     case PTRACE_GETSIGINFO:

@@ -232,7 +232,66 @@ static void new_child(const Tracee *parent, pid_t tid)
     }
     t->seized = parent->seized;
     t->options_set = true;
-    t->foreign = parent->foreign;
+    if (parent->foreign) {
+        t->foreign = true;
+        t->starting = false;
+        t->ts.basics = parent->ts.basics;
+    }
+}
+
+/* The next stop of tid, of which the host need not tell the guest; false: it has ended. */
+static bool next_stop(pid_t tid, int *status)
+{
+    while (host_syscall(SYS_wait4, tid, status, __WALL, NULL) == -EINTR) {
+        /* again */
+    }
+    return WIFSTOPPED(*status);
+}
+
+/* The thread by which t makes a child that shares its memory (fork.c): brings it, and is let go. */
+static void see_to_maker(const Tracee *t, pid_t maker)
+{
+    int status = 0;
+    uint64_t child = 0;
+    while (next_stop(maker, &status) && status >> 16 != TRACE_EVENT_VFORK) {
+        host_ptrace(PTRACE_CONT, maker, 0, NULL);
+    }
+    if (!WIFSTOPPED(status)) {
+        return;
+    }
+    host_ptrace(PTRACE_GETEVENTMSG, maker, 0, &child);
+    host_ptrace(PTRACE_DETACH, maker, 0, NULL);
+    if (next_stop((pid_t)child, &status)) {
+        new_child(t, (pid_t)child);
+        host_ptrace(PTRACE_CONT, (pid_t)child, 0, NULL);
+    }
+}
+
+/* t runs a native program: the guest sees its stops as the host has them, but none at system calls. */
+static void become_foreign(Tracee *t)
+{
+    t->foreign = true;
+    t->starting = false;
+    t->base = t->ts.env = 0;
+}
+
+/* t has become another program. Returns what wait() shows. */
+static int look_at_exec(Tracee *t, pid_t former)
+{
+    struct stat st;
+    if (former != t->tid && tracee_find(former)) {
+        tracee_drop(tracee_find(former));       /* that thread has become this one */
+    }
+    t->task = 0;
+    t->starting = true;
+    t->foreign = false;
+    if (tracee_is_guest(t->tid, &st)) {
+        return 0;                               /* its own stops will come */
+    }
+    become_foreign(t);
+    return t->ts.basics.options & OPTION_EXEC ? SIGTRAP | TRACE_EVENT_EXEC << 8
+           : t->ts.basics.seized              ? 0
+                                              : SIGTRAP;
 }
 
 /* An event of the host's. Returns what wait() shows, 0: nothing, it goes on. */
@@ -240,25 +299,24 @@ static int look_at_event(Tracee *t, int event, int sig)
 {
     uint64_t message = 0;
     bool known = event != TRACE_EVENT_EXEC && fetch_state(t);
-    bool wanted = known && t->ts.basics.on && event < TRACE_EVENT_STOP &&
+    bool wanted = (t->foreign || (known && t->ts.basics.on)) && event < TRACE_EVENT_STOP &&
                   (t->ts.basics.options >> event & 1);
-    struct stat st;
+    int code = sig | event << 8;
     host_ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &message);
     switch (event) {
     case TRACE_EVENT_FORK:
     case TRACE_EVENT_VFORK:
     case TRACE_EVENT_CLONE:
-        new_child(t, (pid_t)message);
-        wanted = wanted && t->ts.clone_event == (uint32_t)event;
+        if (known && t->ts.own_event) {
+            see_to_maker(t, (pid_t)message);
+        } else {
+            new_child(t, (pid_t)message);
+        }
+        wanted = wanted && (t->foreign || t->ts.clone_event == (uint32_t)event);
         break;
     case TRACE_EVENT_EXEC:
-        if ((pid_t)message != t->tid && tracee_find((pid_t)message)) {
-            tracee_drop(tracee_find((pid_t)message));   /* that thread has become this one */
-        }
-        t->task = 0;
-        t->starting = true;
-        t->foreign = !tracee_is_guest(t->tid, &st);
-        wanted = false;
+        code = look_at_exec(t, (pid_t)message);
+        wanted = code;
         break;
     case TRACE_EVENT_STOP:
         wanted = !t->starting;
@@ -271,12 +329,23 @@ static int look_at_event(Tracee *t, int event, int sig)
     default:
         break;
     }
-    if (!wanted || t->foreign) {
+    if (!wanted) {
         go_on(t, 0);
         return 0;
     }
     t->state = TRACEE_IN_KERNEL;
-    return sig | event << 8;
+    return code;
+}
+
+/* Has it called execve() before we could ask the host for that event? */
+static bool is_foreign(Tracee *t)
+{
+    struct stat st;
+    if (!t->starting || fetch_state(t) || tracee_is_guest(t->tid, &st)) {
+        return false;
+    }
+    become_foreign(t);
+    return true;
 }
 
 /* A signal that the host is about to deliver. */
@@ -290,6 +359,12 @@ static int look_at_signal(Tracee *t, const siginfo_t *si)
             go_on(t, 0);
             return 0;
         }
+        if (!t->ts.status) {
+            t->ended = true;
+            t->exit_code = (int)t->ts.message;
+            go_on(t, 0);
+            return 0;
+        }
         t->state = TRACEE_STOPPED;
         return t->ts.status;
     }
@@ -298,8 +373,13 @@ static int look_at_signal(Tracee *t, const siginfo_t *si)
                  (sig_bit(sig) & (FAULT_SIGNALS | sig_bit(SIGFPE) | sig_bit(SIGTRAP)));
     if (sig == SIGSTOP && t->starting && from_kernel) {
         go_on(t, 0);            /* of an attached child, which will stop by itself */
-    } else if (t->foreign || fault || si->si_code == TRACE_KICK) {
+    } else if (t->foreign && si->si_code == TRACE_KICK) {
+        go_on(t, 0);
+    } else if (!t->foreign && (fault || si->si_code == TRACE_KICK)) {
         go_on(t, sig);
+    } else if (t->foreign || is_foreign(t)) {
+        t->state = TRACEE_IN_KERNEL;
+        return sig;
     } else if (!fetch_state(t)) {
         /* Not a guest yet: an execve() that was not foreseen as such raises SIGTRAP. Or not any more. */
         bool nobodys = t->starting ? sig == SIGTRAP && si->si_code == SI_USER : sig == SIGSTOP;
@@ -324,12 +404,6 @@ static int look(Tracee *t, int host_code)
     }
     long err = host_ptrace(PTRACE_GETSIGINFO, t->tid, 0, &si);
     if (err == -EINVAL) {
-        if (t->foreign) {
-            if (host_ptrace(PTRACE_LISTEN, t->tid, 0, NULL) < 0) {
-                go_on(t, 0);
-            }
-            return 0;
-        }
         fetch_state(t);
         t->state = TRACEE_IN_KERNEL;
         return host_code;
@@ -351,12 +425,17 @@ static int look(Tracee *t, int host_code)
 /* See to a stop that the guest has no part in: it need not be waiting for that. True: t runs on. */
 static bool pass_over(Tracee *t, siginfo_t *si)
 {
+    uint32_t status;
     if (t->state != TRACEE_RUNNING || !t->task || !t->options_set ||
         host_ptrace(PTRACE_GETSIGINFO, t->tid, 0, si) < 0) {
         return false;
     }
     int event = si->si_code > 0xff && si->si_code != TRACE_STOP ? si->si_code >> 8 : 0;
-    if (si->si_code == TRACE_STOP || (event && event != TRACE_EVENT_EXEC)) {
+    if (si->si_code == TRACE_STOP &&
+        (!tracee_read(t->tid, t->task + TRACE_FIELD(status), &status, sizeof(status)) || status)) {
+        return false;
+    }
+    if (event && event != TRACE_EVENT_EXEC) {
         return false;
     }
     if (event) {
@@ -404,6 +483,9 @@ bool ptrace_child_signal(siginfo_t *info)
     ptrace_scan();
     tell_tracers();
     Tracee *t = tracee_find(info->si_pid);
+    if (t && t->ended && info->si_code == CLD_EXITED) {
+        info->si_status = t->exit_code;
+    }
     if (!t || info->si_code != CLD_TRAPPED) {
         return true;
     }
@@ -436,13 +518,22 @@ void ptrace_end(Task *task)
     }
 }
 
+/* pid has ended (or goes on). */
+static void wait_end(Tracee *t, int *status, bool stays)
+{
+    if (t && t->ended && WIFEXITED(*status)) {
+        *status = t->exit_code << 8;
+    }
+    if (t && !WIFCONTINUED(*status) && !stays) {
+        tracee_drop(t);
+    }
+}
+
 bool ptrace_wait(pid_t pid, int *status)
 {
     Tracee *t = tracee_find(pid);
     if (!WIFSTOPPED(*status)) {
-        if (t && !WIFCONTINUED(*status)) {
-            tracee_drop(t);
-        }
+        wait_end(t, status, false);
         return true;
     }
     if (!t) {
@@ -458,14 +549,19 @@ bool ptrace_wait(pid_t pid, int *status)
     return code;
 }
 
-bool ptrace_waitid(siginfo_t *info)
+bool ptrace_waitid(siginfo_t *info, bool stays)
 {
     bool stopped = info->si_code == CLD_TRAPPED || info->si_code == CLD_STOPPED;
-    int status = stopped ? info->si_status << 8 | 0x7f : info->si_code == CLD_CONTINUED ? 0xffff : 0;
-    if (!ptrace_wait(info->si_pid, &status)) {
+    int status = stopped                             ? info->si_status << 8 | 0x7f
+                 : info->si_code == CLD_CONTINUED ? 0xffff
+                 : info->si_code == CLD_EXITED    ? info->si_status << 8
+                                                  : info->si_status;
+    if (!stopped) {
+        wait_end(tracee_find(info->si_pid), &status, stays);
+    } else if (!ptrace_wait(info->si_pid, &status)) {
         return false;
     }
-    if (stopped) {
+    if (stopped || info->si_code == CLD_EXITED) {
         info->si_status = status >> 8;
     }
     return true;

@@ -62,6 +62,7 @@ static abi_long do_clone(CPUState *cpu, const CloneRequest *rq)
     }
     task->trace.clone_event = 0;
     signal_unblock_host(task);
+    ptrace_cloned(cpu, ret);
     return ret;
 }
 
@@ -218,7 +219,7 @@ abi_long sys_waitid(CPUState *cpu, const abi_ulong *a)
     do {
         memset(&info, 0, sizeof(info));
         ret = safe_syscall(SYS_waitid, a[0], a[1], host_arg(&info), a[3], shift_arg(a[4]), 0);
-    } while (ret == 0 && info.si_pid && !ptrace_waitid(&info));
+    } while (ret == 0 && info.si_pid && !ptrace_waitid(&info, a[3] & WNOWAIT));
     ptrace_end(task);
     /* signo, errno, code; pid, uid, status */
     if (a[2] && ret != -ERESTARTSYS_ && (!guest_write(a[2], &info, 12) ||

@@ -227,6 +227,7 @@ static void *thread_main(void *opaque)
     if (tid == (int32_t)host_syscall(SYS_getpid)) {     /* this thread has forked: it leads now */
         thread_exit_leader(cpu);
     }
+    ptrace_thread_ends(cpu);
     thread_exit(cpu);
     return NULL;
 }

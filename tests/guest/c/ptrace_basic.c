@@ -3,17 +3,14 @@
  * stops. What is printed is the kernel's on any architecture.
  */
 #include <elf.h>
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "trace.h"
 
 static volatile long word = 0x1122334455667788;
 static volatile int handled, handled_code;
@@ -24,47 +21,16 @@ static void handler(int sig, siginfo_t *si, void *uc)
     handled_code = si->si_code;
 }
 
-static const char *describe(int status)
-{
-    static char text[100];
-    if (WIFSTOPPED(status)) {
-        snprintf(text, sizeof(text), "stopped %d event %d", WSTOPSIG(status), status >> 16);
-    } else if (WIFSIGNALED(status)) {
-        snprintf(text, sizeof(text), "killed %d", WTERMSIG(status));
-    } else {
-        snprintf(text, sizeof(text), "exited %d", WEXITSTATUS(status));
-    }
-    return text;
-}
-
-static int wait_for(pid_t pid, const char *what)
-{
-    int status = -1;
-    pid_t got = waitpid(pid, &status, __WALL);
-    printf("%s: %s%s\n", what, got == pid ? "" : "WRONG PID ", describe(status));
-    fflush(stdout);
-    return status;
-}
-
-static long go(pid_t pid, int request, int sig)
-{
-    long ret = ptrace(request, pid, NULL, (void *)(long)sig);
-    if (ret) {
-        printf("request %d: %s\n", request, strerror(errno));
-    }
-    return ret;
-}
-
 /* Raw system calls, so that their numbers and order are the same everywhere. */
 static pid_t start(void (*child)(void))
 {
     fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
+    tracee = fork();
+    if (tracee == 0) {
         child();
         _exit(77);
     }
-    return pid;
+    return tracee;
 }
 
 static void signals_child(void)
@@ -117,20 +83,20 @@ static void signals(void)
     printf("poke %ld\n", ptrace(PTRACE_POKEDATA, pid, &word, 41));
     value = ptrace(PTRACE_CONT, pid, 0, 65L);
     printf("no such signal: %ld %d\n", value, errno == EIO);
-    go(pid, PTRACE_CONT, 0);
+    ask(PTRACE_CONT, pid, 0, 0);
     wait_for(pid, "raise SIGUSR1");
-    go(pid, PTRACE_CONT, SIGUSR2);
+    ask(PTRACE_CONT, pid, 0, SIGUSR2);
     wait_for(pid, "again");
-    go(pid, PTRACE_CONT, 0);
+    ask(PTRACE_CONT, pid, 0, 0);
     wait_for(pid, "ignored");
-    go(pid, PTRACE_CONT, SIGHUP);
+    ask(PTRACE_CONT, pid, 0, SIGHUP);
     wait_for(pid, "ignored by default");
-    go(pid, PTRACE_CONT, SIGCHLD);
+    ask(PTRACE_CONT, pid, 0, SIGCHLD);
     wait_for(pid, "unblocked");
     ptrace(PTRACE_GETSIGINFO, pid, 0, &si);
     si.si_code = SI_QUEUE;
     ptrace(PTRACE_SETSIGINFO, pid, 0, &si);
-    go(pid, PTRACE_CONT, SIGUSR1);
+    ask(PTRACE_CONT, pid, 0, SIGUSR1);
     wait_for(pid, "SIGTERM");
     printf("running: %ld", ptrace(PTRACE_CONT, pid, 0, SIGTERM));
     value = ptrace(PTRACE_PEEKDATA, pid, &word, 0);
@@ -150,11 +116,11 @@ static void faults(void)
     siginfo_t si;
     pid_t pid = start(faults_child);
     wait_for(pid, "start");
-    go(pid, PTRACE_CONT, 0);
+    ask(PTRACE_CONT, pid, 0, 0);
     wait_for(pid, "fault");
     ptrace(PTRACE_GETSIGINFO, pid, 0, &si);
     printf("code %d address %p\n", si.si_code, si.si_addr);
-    go(pid, PTRACE_CONT, SIGSEGV);
+    ask(PTRACE_CONT, pid, 0, SIGSEGV);
     wait_for(pid, "end");
 }
 
@@ -168,7 +134,7 @@ static void exec(void)
 {
     pid_t pid = start(exec_child);
     wait_for(pid, "exec");
-    go(pid, PTRACE_CONT, 0);
+    ask(PTRACE_CONT, pid, 0, 0);
     wait_for(pid, "end");
 }
 
@@ -195,16 +161,16 @@ static void group_stop(void)
     setpgid(0, 0);
     pid_t pid = start(stop_child);
     wait_for(pid, "start");
-    go(pid, PTRACE_CONT, SIGSTOP);
+    ask(PTRACE_CONT, pid, 0, SIGSTOP);
     wait_for(pid, "group stop");
     long ret = ptrace(PTRACE_GETSIGINFO, pid, 0, &si);
     printf("siginfo %ld %d\n", ret, errno == EINVAL);
     kill(pid, SIGCONT);
-    go(pid, PTRACE_CONT, 0);
+    ask(PTRACE_CONT, pid, 0, 0);
     wait_for(pid, "continued");
-    go(pid, PTRACE_CONT, SIGCONT);
+    ask(PTRACE_CONT, pid, 0, SIGCONT);
     wait_for(pid, "tstp");
-    go(pid, PTRACE_CONT, 0);
+    ask(PTRACE_CONT, pid, 0, 0);
     wait_for(pid, "end");
 }
 
@@ -227,7 +193,7 @@ static void calls(void)
     printf("op %d size %ld\n", in.op, size);
     for (int n = 0; n < 20; n++) {
         unsigned long message = 99;
-        go(pid, PTRACE_SYSCALL, 0);
+        ask(PTRACE_SYSCALL, pid, 0, 0);
         int status = wait_for(pid, "call");
         if (!WIFSTOPPED(status)) {
             break;

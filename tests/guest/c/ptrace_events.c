@@ -2,7 +2,6 @@
  * ptrace(2): PTRACE_O_TRACE* events and the children that come with them, seccomp, ATTACH, SEIZE,
  * INTERRUPT, LISTEN, EXITKILL, threads. What is printed is the kernel's on any architecture.
  */
-#include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -10,75 +9,20 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "trace.h"
 
 #ifndef PTRACE_EVENT_STOP
 #define PTRACE_EVENT_STOP 128
 #endif
 
-static pid_t tracee, second, getppid_before;
+static pid_t getppid_before;
 static volatile int *shared;        /* seen by parent and child */
-
-static const char *who(pid_t pid)
-{
-    if (pid == tracee) {
-        return "tracee";
-    }
-    if (!second && pid > 0) {
-        second = pid;
-    }
-    return pid == second ? "second" : "OTHER";
-}
-
-static const char *describe(int status)
-{
-    static char text[100];
-    if (WIFSTOPPED(status)) {
-        snprintf(text, sizeof(text), "stopped %d event %d", WSTOPSIG(status), status >> 16);
-    } else if (WIFSIGNALED(status)) {
-        snprintf(text, sizeof(text), "killed %d", WTERMSIG(status));
-    } else if (WIFCONTINUED(status)) {
-        snprintf(text, sizeof(text), "continued");
-    } else {
-        snprintf(text, sizeof(text), "exited %d", WEXITSTATUS(status));
-    }
-    return text;
-}
-
-static int wait_for(pid_t pid, const char *what)
-{
-    int status = -1;
-    pid_t got = waitpid(pid, &status, __WALL);
-    printf("%s: %s %s\n", what, got < 0 ? strerror(errno) : who(got), describe(status));
-    fflush(stdout);
-    return status;
-}
-
-static long ask(long request, pid_t pid, long addr, long data)
-{
-    errno = 0;
-    long ret = ptrace(request, pid, addr, data);
-    if (ret) {
-        printf("request %ld of %s: %s\n", request, who(pid), strerror(errno));
-        fflush(stdout);
-    }
-    return ret;
-}
-
-static unsigned long message(pid_t pid)
-{
-    unsigned long m = 0;
-    ask(PTRACE_GETEVENTMSG, pid, 0, (long)&m);
-    return m;
-}
 
 static void start(void (*child)(void), int traced)
 {

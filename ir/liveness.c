@@ -20,8 +20,8 @@
 
 enum { OUT_DEAD = 0x80 };
 
-/* How far above a mov its source's definition may lie to be retargeted. */
-enum { MOV_REACH = 4 };
+/* How far above a mov, or a rotation, its source's definition may lie to be retargeted. */
+enum { MOV_REACH = 4, ROTATE_REACH = 32 };
 
 /*
  * What is known of a value lies in its pass_bits: LIVE and WIDE, and above them the time when it was
@@ -98,6 +98,48 @@ static bool retarget(IrContext *ir, const Liveness *lv, IrOp *mov)
     return false;
 }
 
+/*
+ * A rotation is the one op whose input may have been made far above (pair_shifts() in optimize.c):
+ *      op t, ... ; ... ; rotl g, t         becomes         op g, ... ; ... ; rotl g, g
+ * when t dies there and nobody can tell. Then t needs no register beside g's.
+ */
+static void rotate_in_place(IrContext *ir, const Liveness *lv, IrOp *rot)
+{
+    IrTemp *g = rot->out, *t = rot->in[0];
+    if (g->kind != IR_GLOBAL || t->kind != IR_TEMP || (state_of(lv, t) & LIVE) || rot->in[1] == g) {
+        return;
+    }
+    IrOp *def = rot->prev;
+    for (unsigned n = 0; def->out != t; def = def->prev) {
+        unsigned flags = ir_op_info[def->opcode].flags;
+        n += def->opcode != IR_insn_start;
+        if (def == &ir->head || n == ROTATE_REACH || observes_globals(def, flags)) {
+            return;
+        }
+        if (def->out == g) {            /* nobody reads this one */
+            if (!is_removable(def, flags)) {
+                return;
+            }
+            ir_op_remove(ir, def);
+            continue;
+        }
+        for (unsigned i = 0; i < def->nin; i++) {
+            if (def->in[i] == g) {
+                return;
+            }
+        }
+    }
+    def->out = g;
+    for (IrOp *op = def->next;; op = op->next) {
+        for (unsigned i = 0; i < op->nin; i++) {
+            op->in[i] = op->in[i] == t ? g : op->in[i];
+        }
+        if (op == rot) {
+            return;
+        }
+    }
+}
+
 /* First all deaths, then all lives: the same temp may be in two inputs. */
 static inline void read_inputs(const Liveness *lv, IrOp *op, bool wide)
 {
@@ -120,11 +162,9 @@ static bool remove_or_retarget(IrContext *ir, const Liveness *lv, IrOp *op, unsi
     if ((op->opcode == IR_ext32s || op->opcode == IR_ext32u) && !(state & WIDE)) {
         op->opcode = IR_mov;
         op->type = IR_I64;
-        if (op->in[0] == out) {
-            return true;
-        }
     }
     return (!(state & LIVE) && is_removable(op, flags)) ||
+           (op->opcode == IR_mov && op->in[0] == out) ||
            (op->opcode == IR_mov && retarget(ir, lv, op));
 }
 
@@ -150,6 +190,9 @@ void ir_liveness(IrContext *ir)
             if (remove_or_retarget(ir, &lv, op, flags, state)) {
                 ir_op_remove(ir, op);
                 continue;
+            }
+            if (op->opcode == IR_rotl || op->opcode == IR_rotr) {
+                rotate_in_place(ir, &lv, op);
             }
             op->dead = state & LIVE ? 0 : OUT_DEAD;
             op->sync = (state & SEEN) != 0;

@@ -37,6 +37,7 @@ typedef struct OptInfo {
     uint32_t def_version[2];    /* of the first two inputs of def */
     uint32_t serial;            /* of def: its place in the TB */
     uint8_t sbits, fp;
+    IrOp *shift;                /* the last shift of it by a constant, for pair_shifts() */
 } OptInfo;
 
 typedef struct Opt {
@@ -54,6 +55,7 @@ typedef struct Opt {
     IrOp *last;
     OptInfo before;
     IrTemp *between;
+    uint32_t max_temps;         /* info[] has room for so many */
 } Opt;
 
 /* A temp is read in place of what was made from it at most this many ops after that was made: host
@@ -143,6 +145,8 @@ static inline unsigned opt_bits_read(const IrOp *op, unsigned i)
 }
 /* A value with the same low n bits as t, by undoing extensions. */
 IrTemp *opt_bits_narrow(Opt *o, IrTemp *t, unsigned n);
+/* The same, however far away it was made. */
+IrTemp *opt_bits_root(Opt *o, IrTemp *t, unsigned n);
 
 /* opt_fp.c: one simplification of an fp op; what is known of an op's result (OPT_FP_*). */
 bool opt_fp_fold(Opt *o, IrOp *op);

@@ -292,15 +292,18 @@ static unsigned bits_kept(const IrOp *op)
 
 IrTemp *opt_bits_narrow(Opt *o, IrTemp *t, unsigned n)
 {
-    for (;;) {
-        const IrOp *def = opt_def(o, t);
-        if (!def || bits_kept(def) < n) {
-            return t;
-        }
-        def = opt_def_near(o, t);
-        if (!def) {
-            return t;
-        }
+    const IrOp *def;
+    while ((def = opt_def(o, t)) != NULL && bits_kept(def) >= n && opt_def_near(o, t)) {
         t = def->in[0];
     }
+    return t;
+}
+
+IrTemp *opt_bits_root(Opt *o, IrTemp *t, unsigned n)
+{
+    const IrOp *def;
+    while ((def = opt_def(o, t)) != NULL && bits_kept(def) >= n) {
+        t = def->in[0];
+    }
+    return t;
 }

@@ -453,7 +453,8 @@ bool opt_fold_compare(Opt *o, IrOp *op)
     return compare_of_extended(o, op);
 }
 
-/* The shift that made t, if what it shifts can still be read; through a sign extension, if there. */
+/* The shift that made t, if what it shifts can still be read; through a sign extension, if there.
+ * However far away: a rotation keeps one value alive instead of two. */
 static const IrOp *shift_of(Opt *o, const IrTemp *t, bool *extended)
 {
     const IrOp *def = opt_def(o, t);
@@ -462,7 +463,7 @@ static const IrOp *shift_of(Opt *o, const IrTemp *t, bool *extended)
         t = def->in[0];
         def = opt_def(o, t);
     }
-    return def && (def->opcode == IR_shl || def->opcode == IR_shr) ? opt_def_near(o, t) : NULL;
+    return def && (def->opcode == IR_shl || def->opcode == IR_shr) ? def : NULL;
 }
 
 /* Is t made as a multiple of width minus n? */

@@ -19,7 +19,10 @@
 #include "ir/opt.h"
 #include "ir/sig.h"
 
-enum { MAX_STEPS = 8 };         /* simplifications of one op: each makes it simpler */
+enum {
+    MAX_STEPS = 8,              /* simplifications of one op: each makes it simpler */
+    SPARE_TEMPS = 64,           /* room for those that pair_shifts() makes, constants included */
+};
 
 /* Forget all about t: as if it had just been written by somebody unknown. */
 void opt_info_forget(Opt *o, const IrTemp *t)
@@ -312,6 +315,56 @@ static void merge_in_place(Opt *o, IrOp *op)
     *ix = after;
 }
 
+/* t is to be read by op instead of in[0], which is equal. */
+static void reread(Opt *o, IrOp *op, IrTemp *t)
+{
+    OptInfo *i = op->out == t ? NULL : opt_info(o, op->out);
+    op->in[0] = t;
+    if (i && i->def == op) {
+        i->def_version[0] = opt_version(o, t);
+    }
+}
+
+/*
+ * Two shifts of one value that meet: the halves of a rotation. fold_rotate() finds them by what they
+ * shift: let both name it alike, by a name that lasts. The second often overwrites it ("srlw a5,a5,25"),
+ * and 32-bit shifts may see it with its sign extension and without.
+ */
+static void pair_shifts(Opt *o, IrOp *op)
+{
+    unsigned width = op->type == IR_I32 ? 32 : 64;
+    if ((op->opcode != IR_shl && op->opcode != IR_shr) || op->in[1]->kind != IR_CONST ||
+        op->in[0]->kind == IR_CONST) {
+        return;
+    }
+    IrTemp *root = width == 32 ? opt_bits_root(o, op->in[0], 32) : op->in[0];
+    OptInfo *i = opt_info(o, root);
+    IrOp *other = i->shift;
+    if (!other || other->opcode == op->opcode || other->type != op->type ||
+        other->in[1]->value + op->in[1]->value != width) {
+        i->shift = op;
+        return;
+    }
+    if (root == op->out) {
+        if (o->ir->ntemps >= o->max_temps) {
+            return;
+        }
+        IrTemp *t = ir_temp_new(o->ir, IR_INT);
+        IrOp *mov = ir_op_alloc(o->ir, IR_mov, IR_I64);
+        mov->out = t;
+        mov->in[0] = root;
+        mov->nin = 1;
+        ir_op_insert_before(o->ir, other, mov);
+        OptInfo *it = opt_info(o, t);
+        it->zeros = i->zeros;
+        it->ones = i->ones;
+        it->sbits = i->sbits;
+        root = t;
+    }
+    reread(o, other, root);
+    op->in[0] = root;
+}
+
 /* Simplify op and learn from it. Its successor may be another one afterwards. */
 static void process(Opt *o, IrOp *op)
 {
@@ -351,6 +404,7 @@ static void process(Opt *o, IrOp *op)
         forget_globals(o);
     }
     if (op->out) {
+        pair_shifts(o, op);
         record(o, op);
     }
 }
@@ -386,8 +440,9 @@ void ir_optimize(IrContext *ir)
 {
     Opt o = { .ir = ir };
     o.between = ir_temp_new(ir, IR_INT);
-    o.info = ir_alloc_raw(ir, ir->ntemps * sizeof(o.info[0]));
-    o.valid_words = ir->ntemps / 64 + 1;
+    o.max_temps = ir->ntemps + SPARE_TEMPS;
+    o.info = ir_alloc_raw(ir, o.max_temps * sizeof(o.info[0]));
+    o.valid_words = o.max_temps / 64 + 1;
     o.valid = ir_alloc(ir, o.valid_words * 8);
     if (ir->nlabels) {
         count_label_refs(&o);

@@ -15,9 +15,10 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
-/* Below where the kernel puts position independent programs of the host. */
-#define RANGE_END 0x540000000000u
-#define RANGE_START 0x500000000000u
+/* Far below where Linux begins to look for room, and where programs with an address space of their own
+ * design (ThreadSanitizer's shadow) expect libraries, which they leave alone. */
+#define RANGE_END 0x7c0000000000u
+#define RANGE_START 0x7a0000000000u
 enum { TRIES = 64 };
 
 static _Atomic uintptr_t next = RANGE_END;

@@ -5,6 +5,7 @@
 #include <linux/audit.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/user.h>
 
 #include "linux-user/ptrace_private.h"
 #include "linux-user/signal_private.h"
@@ -153,8 +154,24 @@ static abi_long interrupt(Tracee *t)
 
 enum { PRSTATUS_SIZE = 32 * 8, FPREG_SIZE = 33 * 8 };
 
+/* A native program has a place and a stack as well; it is more than a debugger needs to let it run. */
+static bool fetch_foreign_env(const Tracee *t, CPURISCVState *env)
+{
+    struct user_regs_struct regs;
+    if (host_ptrace(PTRACE_GETREGS, t->tid, 0, &regs) < 0) {
+        return false;
+    }
+    memset(env, 0, sizeof(*env));
+    env->pc = regs.rip;
+    env->gpr[RV_SP] = regs.rsp;
+    return true;
+}
+
 static bool fetch_env(const Tracee *t, CPURISCVState *env)
 {
+    if (t->foreign) {
+        return fetch_foreign_env(t, env);
+    }
     return t->ts.env && tracee_read(t->tid, t->ts.env, env, sizeof(*env));
 }
 
@@ -204,7 +221,7 @@ static abi_long regset(Tracee *t, bool set, abi_ulong note, abi_ulong iov_addr)
             return -EFAULT;
         }
         regs_in(&env, note, regs);
-        if (!tracee_write(t->tid, t->ts.env, &env, sizeof(env))) {
+        if (!t->foreign && !tracee_write(t->tid, t->ts.env, &env, sizeof(env))) {
             return -ESRCH;
         }
     } else if (!guest_write(iov.base, regs, iov.len)) {

@@ -30,6 +30,7 @@ typedef enum ArgKind {
     ARG_TIMESPEC, ARG_ITIMERSPEC, ARG_ITIMERVAL, ARG_SIGSET, ARG_SIGACT, ARG_RLIM, ARG_EPOLLEV,
     ARG_POLLFDS, ARG_SOCKADDR,
     ARG_IOV,            /* array of iovec, count in the next argument */
+    ARG_PTRS,           /* array of pointers, count in the argument before */
     ARG_MSGHDR,
     ARG_MMSGHDR,        /* array, count in the next argument */
     ARG_KIND_COUNT,

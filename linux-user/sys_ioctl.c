@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
+#include "linux-user/nested.h"
 #include "linux-user/proc_self.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/sys_common.h"
@@ -102,6 +103,10 @@ abi_long sys_ioctl(CPUState *cpu, const abi_ulong *a)
         if (ioctl_rows[i].request == request) {
             return ioctl_rows[i].handler(a[0], a[2]);
         }
+    }
+    const NestedRow *nested = guest_base ? nested_find(__NR_ioctl, a) : NULL;
+    if (nested) {
+        return nested_call(nested, safe_syscall, a, a);
     }
     return safe_syscall(__NR_ioctl, a[0], request, maybe_pointer(a[2]), 0, 0, 0);
 }

@@ -101,6 +101,11 @@ abi_long sys_forward_blocking(CPUState *cpu, const abi_ulong *a)
     return forward(cpu, a, safe_syscall);
 }
 
+abi_long sys_identity(CPUState *cpu, const abi_ulong *a)
+{
+    return guest_base ? -ENOSYS : sys_forward(cpu, a);
+}
+
 abi_long sys_absent(CPUState *cpu, const abi_ulong *a)
 {
     return -ENOSYS;

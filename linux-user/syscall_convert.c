@@ -1,18 +1,19 @@
 /*
  * linux-user/syscall_convert.c: forwarded calls whose arguments must change on the way.
  *
- * Two reasons: guest_base is not 0 (every pointer moves, also those inside iovec and msghdr), or -L or
- * --root is in force (paths are resolved). Everything is decided by the kinds in syscalls.def.
- *
- * Not converted with a guest_base: pointers inside the structures of io_submit, fsconfig, keyctl, bpf,
- * move_pages and of most ioctls.
+ * Two reasons: guest_base is not 0 (every pointer moves, also those inside iovec and msghdr), or -L
+ * or --root is in force (paths are resolved). Everything is decided by the kinds in syscalls.def,
+ * and for pointers inside other structures by nested.def, which also says what is not converted.
  */
 #include <fcntl.h>
+#include <linux/keyctl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "linux-user/nested.h"
 #include "linux-user/sys_common.h"
 
 enum {
@@ -37,7 +38,8 @@ abi_ulong path_arg(abi_ulong dirfd, abi_ulong addr, PathFinal final, char buf[PA
     return !host ? (abi_ulong)-err : same ? shift_arg(addr) : host_arg(buf);
 }
 
-/* Host copy of a guest iovec array (g_free), or NULL when the kernel shall find the fault itself. */
+/* Host copy of a guest iovec array (g_free), or NULL when the kernel shall find the fault itself.
+ * */
 static struct iovec *iov_copy(abi_ulong addr, abi_ulong count)
 {
     if (!addr || count == 0 || count > MAX_IOV) {
@@ -52,6 +54,24 @@ static struct iovec *iov_copy(abi_ulong addr, abi_ulong count)
         iov[i].iov_base = (void *)(uintptr_t)shift_arg((abi_ulong)(uintptr_t)iov[i].iov_base);
     }
     return iov;
+}
+
+/* Host copy of an array of guest pointers (g_free), or NULL as above. */
+static abi_ulong *pointers_copy(abi_ulong addr, abi_ulong count)
+{
+    enum { MAX_POINTERS = 1 << 20 };
+    if (!addr || count == 0 || count > MAX_POINTERS) {
+        return NULL;
+    }
+    abi_ulong *p = g_new(abi_ulong, count);
+    if (!guest_read(p, addr, count * sizeof(*p))) {
+        g_free(p);
+        return NULL;
+    }
+    for (abi_ulong i = 0; i < count; i++) {
+        p[i] = shift_arg(p[i]);
+    }
+    return p;
 }
 
 /* In: the guest's msghdr in *m; out: one with host pointers. Returns the iovec to free. */
@@ -180,7 +200,10 @@ abi_long forward_call(const SyscallRow *row, const abi_ulong *a, HostCall *call)
     SocketName name = { .dir = -1 };
     abi_ulong name_len = 0;
     unsigned name_at = 0;               /* the argument that has its length */
-    struct iovec *iov = NULL;
+    /* Of arrays. process_vm_readv() has two: that the other process may have another guest_base is
+     * not known here. */
+    void *copy[2] = { NULL, NULL };
+    unsigned copies = 0;
     MsgArray msgs = { 0 };
     abi_ulong flags = at_flags(row, a);
     abi_ulong b[6];
@@ -198,9 +221,11 @@ abi_long forward_call(const SyscallRow *row, const abi_ulong *a, HostCall *call)
             name_len = a[i + 1];
             name_at = i + 1;
             b[i] = socket_name_arg(&name, a[i], &name_len, row->host_nr == __NR_bind ? PATH_ENTRY : PATH_FOLLOW);
-        } else if (guest_base && kind == ARG_IOV) {
-            iov = iov_copy(a[i], a[i + 1]);
-            b[i] = iov ? host_arg(iov) : b[i];
+        } else if (guest_base && (kind == ARG_IOV || kind == ARG_PTRS)) {
+            void *array = kind == ARG_IOV ? (void *)iov_copy(a[i], a[i + 1])
+                                          : (void *)pointers_copy(a[i], a[i - 1]);
+            b[i] = array ? host_arg(array) : b[i];
+            copy[copies++] = array;
         } else if ((guest_base || path_is_root()) && (kind == ARG_MSGHDR || kind == ARG_MMSGHDR)) {
             bool one = kind == ARG_MSGHDR;
             bool sends = row->host_nr == __NR_sendmsg || row->host_nr == __NR_sendmmsg;
@@ -215,11 +240,52 @@ abi_long forward_call(const SyscallRow *row, const abi_ulong *a, HostCall *call)
     if (name_at) {
         b[name_at] = name_len;
     }
-    abi_long ret = call(row->host_nr, b[0], b[1], b[2], b[3], b[4], b[5]);
+    const NestedRow *nested = guest_base ? nested_find(row->host_nr, a) : NULL;
+    abi_long ret = nested ? nested_call(nested, call, a, b)
+                          : call(row->host_nr, b[0], b[1], b[2], b[3], b[4], b[5]);
     if (msgs.host && msgs.count) {
         msgs_finish(&msgs, ret);
     }
     socket_name_close(&name);
+    g_free(copy[0]);
+    g_free(copy[1]);
+    return ret;
+}
+
+/* Where the operation has pointers, bit 0 for the first argument after it. */
+abi_long sys_keyctl(CPUState *cpu, const abi_ulong *a)
+{
+    static const uint8_t pointers[] = {
+        [KEYCTL_JOIN_SESSION_KEYRING] = 1, [KEYCTL_UPDATE] = 2, [KEYCTL_DESCRIBE] = 2,
+        [KEYCTL_SEARCH] = 6, [KEYCTL_READ] = 2, [KEYCTL_INSTANTIATE] = 2, [KEYCTL_GET_SECURITY] = 2,
+        [KEYCTL_INSTANTIATE_IOV] = 2, [KEYCTL_DH_COMPUTE] = 11, [KEYCTL_PKEY_QUERY] = 12,
+        [KEYCTL_PKEY_ENCRYPT] = 15, [KEYCTL_PKEY_DECRYPT] = 15, [KEYCTL_PKEY_SIGN] = 15,
+        [KEYCTL_PKEY_VERIFY] = 15, [KEYCTL_RESTRICT_KEYRING] = 6, [KEYCTL_CAPABILITIES] = 1,
+    };
+    unsigned mask = (uint32_t)a[0] < G_N_ELEMENTS(pointers) ? pointers[a[0] & 31] : 0;
+    struct iovec *iov = NULL;
+    abi_ulong b[5] = { a[0] };
+    for (unsigned i = 1; i < 5; i++) {
+        b[i] = mask >> (i - 1) & 1 ? shift_arg(a[i]) : a[i];
+    }
+    if (guest_base && (uint32_t)a[0] == KEYCTL_INSTANTIATE_IOV) {
+        iov = iov_copy(a[2], a[3]);
+        b[2] = iov ? host_arg(iov) : b[2];
+    }
+    abi_long ret = host_call(__NR_keyctl, b[0], b[1], b[2], b[3], b[4], 0);
     g_free(iov);
     return ret;
+}
+
+/* By SIGEV_THREAD it is a library's thread that waits, and the value points to what that one gets.
+ * */
+abi_long sys_mq_notify(CPUState *cpu, const abi_ulong *a)
+{
+    struct sigevent ev;
+    if (!guest_base || !a[1] || !guest_read(&ev, a[1], sizeof(ev)) ||
+        ev.sigev_notify != SIGEV_THREAD) {
+        return sys_forward(cpu, a);
+    }
+    ev.sigev_value.sival_ptr = g2h_or_null((abi_ulong)(uintptr_t)ev.sigev_value.sival_ptr);
+    return host_call(__NR_mq_notify, a[0], host_arg(&ev), 0, 0, 0, 0);
 }

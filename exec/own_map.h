@@ -1,18 +1,19 @@
 /*
  * exec/own_map.h: where the emulator's own memory lies.
  *
- * Left to itself the kernel puts a new mapping into the highest hole that has room, and those are among the
- * guest's mappings: a hole that the guest has made on purpose, for a stack to grow into or to map
- * something there next, would not stay one. So what the emulator maps while the guest runs, and what the C
- * library maps for it (stacks of threads, heaps), lies in a range that no guest asks for.
+ * Left to itself the kernel puts a new mapping into the highest hole that has room, and those are
+ * among the guest's mappings: a hole that the guest has made on purpose, for a stack to grow into
+ * or to map something there next, would not stay one. So what the emulator maps while the guest
+ * runs, and what the C library maps for it (stacks of threads, heaps), lies in a range that no
+ * guest asks for.
  */
 #ifndef EXEC_OWN_MAP_H
 #define EXEC_OWN_MAP_H
 
 #include <stddef.h>
 
-/* size bytes of zeroed memory, touched when used; MAP_FAILED when there is none. To be given back with
- * munmap(). */
+/* size bytes of zeroed memory, touched when used; MAP_FAILED when there is none. To be given back
+ * with munmap(). */
 void *own_map(size_t size);
 
 #endif

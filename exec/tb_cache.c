@@ -249,7 +249,8 @@ bool tb_cache_worn(void)
 {
     size_t used = (size_t)(code_buffer.code - code_buffer.first) +
                   (size_t)(code_buffer.end - code_buffer.meta);
-    return dropped_bytes > (size_t)(code_buffer.end - code_buffer.base) / 16 && dropped_bytes > used / 2;
+    size_t size = (size_t)(code_buffer.end - code_buffer.base);
+    return dropped_bytes > size / 16 && dropped_bytes > used / 2;
 }
 
 size_t tb_new_count(void)

@@ -30,15 +30,15 @@ void tb_cache_reset(void);
 /* Call fn for each TB not dropped; those of images not included. tb_lock held. */
 void tb_foreach(void (*fn)(TranslationBlock *tb, void *opaque), void *opaque);
 
-/* Most of what is there was dropped, and it is much: better to begin again than to fill the buffer, all of
- * which would then be resident, for a guest that makes code all day. tb_lock held. */
+/* Most of what is there was dropped, and it is much: better to begin again than to fill the buffer,
+ * all of which would then be resident, for a guest that makes code all day. tb_lock held. */
 bool tb_cache_worn(void);
 
 /* How many those are, dropped ones included. */
 size_t tb_new_count(void);
 
-/* tb_link.c: chain slot n of from to `to`; a no-op if already chained or if either is dropped. Takes
- * tb_lock. */
+/* tb_link.c: chain slot n of from to `to`; a no-op if already chained or if either is dropped.
+ * Takes tb_lock. */
 void tb_link(TranslationBlock *from, unsigned n, TranslationBlock *to);
 void tb_link_locked(TranslationBlock *from, unsigned n, TranslationBlock *to);  /* tb_lock held */
 /* Let a jump, if it is one that can, count down from n; 0: let it count no more. tb_lock held. */

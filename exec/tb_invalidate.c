@@ -222,7 +222,7 @@ void tb_revalidate_all(void)
 {
     pthread_mutex_lock(&tb_lock);
     stat_inc(STAT_icache_flush);
-    drop_range(0, ~(vaddr)0, true);         /* not tb_foreach(): that passes all that were ever dropped */
+    drop_range(0, ~(vaddr)0, true);     /* not tb_foreach(): it passes all that were ever dropped */
     image_drop(0, ~(vaddr)0, true);
     pthread_mutex_unlock(&tb_lock);
 }

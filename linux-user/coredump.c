@@ -5,9 +5,10 @@
  * The file is written before the process dies, with the other threads out of guest code. That the
  * wait status has the core-dump bit is up to the kernel, which sets it when it has made a core file
  * of its own, of the emulator: it may make one of a page, in a directory that a child removes once
- * the process is gone. For a core_pattern that is an absolute path that directory becomes the root, which
- * takes CAP_SYS_CHROOT or a user namespace, and so, of who is not root, a single thread. Where that cannot be,
- * the kernel dumps nothing and the bit is missing. A core_pattern that is a program gets nothing.
+ * the process is gone. For a core_pattern that is an absolute path that directory becomes the root,
+ * which takes CAP_SYS_CHROOT or a user namespace, and so, of who is not root, a single thread.
+ * Where that cannot be, the kernel dumps nothing and the bit is missing. A core_pattern that is a
+ * program gets nothing.
  */
 #include "linux-user/coredump.h"
 
@@ -524,8 +525,8 @@ static void set_core_limit(rlim_t cur)
     }
 }
 
-/* The kernel makes no core file of us. A pattern that is a program or a socket does not heed the limit;
- * the memory of a vfork child is its parent's, and the mark is one of it. */
+/* The kernel makes no core file of us. A pattern that is a program or a socket does not heed the
+ * limit; the memory of a vfork child is its parent's, and the mark is one of it. */
 static void no_host_dump(const Task *task, const char *pattern)
 {
     set_core_limit(0);

@@ -1,8 +1,10 @@
 /*
- * linux-user/mdwe.h: PR_SET_MDWE, memory-deny-write-execute: no new mapping is writable and executable at once, and
- * none becomes executable. Source: map_deny_write_exec() of include/linux/mman.h, kernel/sys.c.
+ * linux-user/mdwe.h: PR_SET_MDWE, memory-deny-write-execute: no new mapping is writable and
+ * executable at once, and none becomes executable. Source: map_deny_write_exec() of
+ * include/linux/mman.h, kernel/sys.c.
  *
- * The host is not told: the emulator makes code of its own. So what the host runs for the guest is not held to it.
+ * The host is not told: the emulator makes code of its own. So what the host runs for the guest is
+ * not held to it.
  */
 #ifndef LINUX_USER_MDWE_H
 #define LINUX_USER_MDWE_H

@@ -323,7 +323,8 @@ static bool may_make(const char *name)
     return fd >= 0 && close(fd) == 0 && unlink(name) == 0;
 }
 
-/* The name that core files will have, from the current directory; NULL: it varies, or is not for us. */
+/* The name that core files will have, from the current directory; NULL: it varies, or is not for
+ * us. */
 static const char *core_name(void)
 {
     static char pattern[128];

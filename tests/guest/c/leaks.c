@@ -1,7 +1,8 @@
 /*
- * leaks.c: what a program does again and again for a day leaves nothing behind: mappings of all kinds, as many
- * as the kernel gives; code that comes and goes; threads; processes; signals. The memory of the process, the
- * emulator's part included, is what it was. The figures: leaks KIND [ROUNDS]. Passes natively as well.
+ * leaks.c: what a program does again and again for a day leaves nothing behind: mappings of all
+ * kinds, as many as the kernel gives; code that comes and goes; threads; processes; signals. The
+ * memory of the process, the emulator's part included, is what it was. The figures: leaks KIND
+ * [ROUNDS]. Passes natively as well.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -38,8 +39,8 @@ static long status_of(const char *what)
 
 /* ---- what is done ---- */
 
-/* As many mappings as there may be: neighbours differ, so that none are joined. Then holes, changes, moves,
- * and all goes at once. */
+/* As many mappings as there may be: neighbours differ, so that none are joined. Then holes,
+ * changes, moves, and all goes at once. */
 static void mappings(long n)
 {
     static const int prots[] = { PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC, PROT_NONE,

@@ -1,5 +1,6 @@
-/* prctl: memory-deny-write-execute with all that it forbids and how it is handed on; what a kernel for riscv on a
- * machine without vectors and pointer masking answers. All but the last part natively as well (Linux 6.6). */
+/* prctl: memory-deny-write-execute with all that it forbids and how it is handed on; what a kernel
+ * for riscv on a machine without vectors and pointer masking answers. All but the last part
+ * natively as well (Linux 6.6). */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,8 +105,8 @@ static void handed_on(unsigned long bits, int expected)
 static void of_riscv(void)
 {
 #ifdef __riscv
-    static const int absent[] = { 5, 6, 9, 10, 11, 12, 19, 20, 25, 26, 43, 44, 45, 46, 50, 51, 52, 53, 54,
-                                  55, 56, 60, 61, 63, 64, 69, 70, 72, 73, 74, 75, 76, 1000, -1 };
+    static const int absent[] = { 5,  6,  9,  10, 11, 12, 19, 20, 25, 26, 43, 44,   45, 46, 50, 51, 52,
+                                  53, 54, 55, 56, 60, 61, 63, 64, 69, 70, 72, 73, 74, 75, 76, 1000, -1 };
     for (unsigned i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
         FAILS(EINVAL, prctl(absent[i], 0, 0, 0, 0));
     }

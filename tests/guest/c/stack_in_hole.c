@@ -1,5 +1,6 @@
-/* A hole that the program has made for a stack to grow into stays one: nothing of the emulator's comes to lie
- * there, whatever the size of the hole and however many threads begin. Alone: rivet stack_in_hole. */
+/* A hole that the program has made for a stack to grow into stays one: nothing of the emulator's
+ * comes to lie there, whatever the size of the hole and however many threads begin. Alone: rivet
+ * stack_in_hole. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>

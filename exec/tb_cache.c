@@ -250,7 +250,7 @@ bool tb_cache_worn(void)
     size_t used = (size_t)(code_buffer.code - code_buffer.first) +
                   (size_t)(code_buffer.end - code_buffer.meta);
     size_t size = (size_t)(code_buffer.end - code_buffer.base);
-    return dropped_bytes > size / 16 && dropped_bytes > used / 2;
+    return dropped_bytes > size / 8 && dropped_bytes > used / 2;
 }
 
 size_t tb_new_count(void)

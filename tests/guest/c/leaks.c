@@ -37,6 +37,13 @@ static long status_of(const char *what)
     return n;
 }
 
+/* Kernels from 6.2 to 6.15 tell VmRSS from a counter that may be off by so many kilobytes. */
+static long noise(void)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_CONF), batch = cpus > 16 ? 2 * cpus : 32;
+    return cpus * batch * PAGE / 1024;
+}
+
 /* ---- what is done ---- */
 
 /* As many mappings as there may be: neighbours differ, so that none are joined. Then holes,
@@ -191,7 +198,7 @@ int main(int argc, char **argv)
             printf("%-10s %7ld times: %ld KiB resident, %ld KiB of data more\n", kinds[i].name,
                    kinds[i].n * rounds, rss, data);
         }
-        if (rss > kinds[i].most || data > kinds[i].most) {
+        if (rss > kinds[i].most + noise() || data > kinds[i].most) {
             printf("%s: %ld KiB resident, %ld KiB of data more\n", kinds[i].name, rss, data);
             return 1;
         }

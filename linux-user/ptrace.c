@@ -112,6 +112,9 @@ int ptrace_signal(CPUState *cpu, int sig, siginfo_t *info)
 void ptrace_attend(CPUState *cpu)
 {
     TraceState *t = &((Task *)cpu->opaque)->trace;
+    if (ptrace_questions) {
+        ptrace_answer(cpu->opaque);
+    }
     if (t->interrupt) {
         t->interrupt = 0;
         event_stop(cpu, TRACE_EVENT_STOP, 0);
@@ -136,6 +139,7 @@ bool ptrace_own_signal(Task *task, int sig, const siginfo_t *info, siginfo_t *ra
         if (!t->busy) {
             ptrace_scan();
         }
+        t->undisturbed = 1;
         task->signal_pending = 1;
         cpu_request_exit(task->cpu);
     }
@@ -223,7 +227,7 @@ bool ptrace_restarts(Task *task, abi_ulong nr)
         426,        /* io_uring_enter */
         441,        /* epoll_pwait2 */
     };
-    bool ours = task->signal_pending ? task->trace.basics.on : task->trace.undisturbed;
+    bool ours = (task->signal_pending && task->trace.basics.on) || task->trace.undisturbed;
     task->trace.undisturbed = 0;
     for (unsigned i = 0; i < G_N_ELEMENTS(never) && ours; i++) {
         if (nr == never[i]) {

@@ -115,6 +115,9 @@ bool ptrace_waitid(siginfo_t *info, bool stays);
 /* Around requests and waiting, which the handler of SIGCHLD must not disturb. */
 void ptrace_begin(struct Task *task);
 void ptrace_end(struct Task *task);
+/* Other threads ask what the stops of this one's tracees mean to the guest. */
+extern _Atomic uint32_t ptrace_questions;
+void ptrace_answer(struct Task *task);
 /* In the host's handler of SIGCHLD: false when the guest is not to hear of it; *info is corrected.
  * ptrace_scan() alone: a kick. */
 bool ptrace_child_signal(siginfo_t *info);

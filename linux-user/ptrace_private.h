@@ -1,5 +1,5 @@
 /*
- * linux-user/ptrace_private.h: what the two files of the tracing side share.
+ * linux-user/ptrace_private.h: what the files of the tracing side share.
  */
 #ifndef LINUX_USER_PTRACE_PRIVATE_H
 #define LINUX_USER_PTRACE_PRIVATE_H
@@ -19,6 +19,8 @@ typedef enum TraceeState {
     TRACEE_LISTENING,
 } TraceeState;
 
+typedef enum QuestionState { QUESTION_NONE, QUESTION_ASKED, QUESTION_ANSWERED } QuestionState;
+
 typedef struct Tracee {
     struct Tracee *next;
     pid_t tid, tracer;
@@ -31,6 +33,8 @@ typedef struct Tracee {
     bool reported;                  /* the guest knows it */
     bool ended;                     /* by exit(2), with exit_code, though the host may say 0 */
     int exit_code;
+    _Atomic uint32_t question;      /* futex: QuestionState, of another thread that waits */
+    int question_code, answer;
     abi_ulong task;                 /* its Task; 0: not known */
     uint64_t base;                  /* its guest_base */
     unsigned writes_seen;
@@ -51,7 +55,12 @@ static inline abi_long host_ptrace(long request, pid_t tid, uint64_t addr, const
     return host_syscall(SYS_ptrace, request, tid, addr, data);
 }
 
-/* The calling thread's record of tid, or NULL; a new one; away with it. */
+/* A thread's record of tid, or NULL; a new one. */
+Tracee *tracee_of(pid_t tid, pid_t tracer);
+Tracee *tracee_add_of(pid_t tid, pid_t tracer);
+/* The list of all, by `next`. */
+Tracee *tracee_first(void);
+/* The calling thread's; away with it. */
 Tracee *tracee_find(pid_t tid);
 Tracee *tracee_add(pid_t tid);
 void tracee_drop(Tracee *t);
@@ -68,6 +77,11 @@ bool tracee_distance(pid_t tid, uint64_t *distance);
 abi_ulong tracee_find_task(pid_t tid, uint64_t *base);
 bool tracee_know_task(Tracee *t);
 
+/* t is stopped on the host: for the guest as well? Returns the stop's code (status >> 8) or 0. The
+ * calling thread is its tracer. */
+int tracee_look(Tracee *t, int host_code);
+
+void ptrace_make_kick(siginfo_t *kick);
 /* Interrupt it: it looks at its TraceState. */
 bool tracee_kick(const Tracee *t);
 /* The host's options that the guest's imply. It is stopped. */

@@ -28,11 +28,17 @@ void ptrace_fork_child(void)
 {
     pthread_mutex_init(&tracees_lock, NULL);
     tracees = NULL;
+    ptrace_questions = 0;
 }
 
 /* ---- records ---- */
 
-static Tracee *record_of(pid_t tid, pid_t tracer)
+Tracee *tracee_first(void)
+{
+    return tracees;
+}
+
+Tracee *tracee_of(pid_t tid, pid_t tracer)
 {
     Tracee *t = tracees;
     while (t && (t->tid != tid || t->tracer != tracer)) {
@@ -43,20 +49,25 @@ static Tracee *record_of(pid_t tid, pid_t tracer)
 
 Tracee *tracee_find(pid_t tid)
 {
-    return record_of(tid, current_task->tid);
+    return tracee_of(tid, current_task->tid);
 }
 
 Tracee *tracee_add(pid_t tid)
 {
+    return tracee_add_of(tid, current_task->tid);
+}
+
+Tracee *tracee_add_of(pid_t tid, pid_t tracer)
+{
     pthread_mutex_lock(&tracees_lock);
-    Tracee *t = record_of(0, 0);
+    Tracee *t = tracee_of(0, 0);
     if (!t) {
         t = g_new0(Tracee, 1);
         t->next = tracees;
         tracees = t;
     }
     t->tid = tid;
-    t->tracer = current_task->tid;
+    t->tracer = tracer;
     pthread_mutex_unlock(&tracees_lock);
     signal_watch_children(current_task);
     return t;
@@ -176,7 +187,7 @@ static void go_on(Tracee *t, int sig)
     host_ptrace(PTRACE_CONT, t->tid, 0, (void *)(uintptr_t)sig);
 }
 
-static void make_kick(siginfo_t *kick)
+void ptrace_make_kick(siginfo_t *kick)
 {
     memset(kick, 0, sizeof(*kick));
     kick->si_signo = SIGILL;
@@ -199,7 +210,7 @@ static bool hand_over(const Tracee *t, const siginfo_t *si)
 static void go_on_with_kick(Tracee *t, const siginfo_t *si)
 {
     siginfo_t kick;
-    make_kick(&kick);
+    ptrace_make_kick(&kick);
     bool kicked = hand_over(t, si) && host_ptrace(PTRACE_SETSIGINFO, t->tid, 0, &kick) == 0;
     go_on(t, kicked ? SIGILL : si->si_signo);
 }
@@ -207,7 +218,7 @@ static void go_on_with_kick(Tracee *t, const siginfo_t *si)
 bool tracee_kick(const Tracee *t)
 {
     siginfo_t kick;
-    make_kick(&kick);
+    ptrace_make_kick(&kick);
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d/status", t->tid);
     char *text = proc_host_text(path), *at = strstr(text, "\nTgid:");
@@ -394,8 +405,7 @@ static int look_at_signal(Tracee *t, const siginfo_t *si)
     return 0;
 }
 
-/* t is stopped on the host: for the guest as well? Returns the stop's code (status >> 8) or 0. */
-static int look(Tracee *t, int host_code)
+int tracee_look(Tracee *t, int host_code)
 {
     siginfo_t si;
     if (t->native) {
@@ -467,7 +477,7 @@ static void tell_tracers(void)
 {
     siginfo_t kick;
     pid_t last = 0;
-    make_kick(&kick);
+    ptrace_make_kick(&kick);
     for (Tracee *t = tracees; t; t = t->next) {
         if (t->tid && t->tracer != current_task->tid && t->tracer != last) {
             last = t->tracer;
@@ -498,71 +508,6 @@ bool ptrace_child_signal(siginfo_t *info)
         bool first = !t->signalled;
         t->signalled = true;
         return first;
-    }
-    return true;
-}
-
-/* ---- wait ---- */
-
-void ptrace_begin(Task *task)
-{
-    task->trace.busy = 1;
-}
-
-void ptrace_end(Task *task)
-{
-    task->trace.busy = 0;
-    if (task->trace.missed) {
-        task->trace.missed = 0;
-        ptrace_scan();
-    }
-}
-
-/* pid has ended (or goes on). */
-static void wait_end(Tracee *t, int *status, bool stays)
-{
-    if (t && t->ended && WIFEXITED(*status)) {
-        *status = t->exit_code << 8;
-    }
-    if (t && !WIFCONTINUED(*status) && !stays) {
-        tracee_drop(t);
-    }
-}
-
-bool ptrace_wait(pid_t pid, int *status)
-{
-    Tracee *t = tracee_find(pid);
-    if (!WIFSTOPPED(*status)) {
-        wait_end(t, status, false);
-        return true;
-    }
-    if (!t) {
-        siginfo_t si;
-        if (host_ptrace(PTRACE_GETSIGINFO, pid, 0, &si) == -ESRCH) {
-            return true;                        /* an ordinary child, stopped */
-        }
-        t = tracee_add(pid);
-        t->starting = true;
-    }
-    int code = look(t, *status >> 8);
-    *status = code << 8 | 0x7f;
-    return code;
-}
-
-bool ptrace_waitid(siginfo_t *info, bool stays)
-{
-    bool stopped = info->si_code == CLD_TRAPPED || info->si_code == CLD_STOPPED;
-    int status = stopped                             ? info->si_status << 8 | 0x7f
-                 : info->si_code == CLD_CONTINUED ? 0xffff
-                 : info->si_code == CLD_EXITED    ? info->si_status << 8
-                                                  : info->si_status;
-    if (!stopped) {
-        wait_end(tracee_find(info->si_pid), &status, stays);
-    } else if (!ptrace_wait(info->si_pid, &status)) {
-        return false;
-    }
-    if (stopped || info->si_code == CLD_EXITED) {
-        info->si_status = status >> 8;
     }
     return true;
 }

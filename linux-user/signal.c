@@ -595,7 +595,7 @@ void signal_deliver_pending(CPUState *cpu)
             host_mask_block();
         }
         task->signal_pending = 0;
-        if (G_UNLIKELY(task->trace.interrupt | task->trace.stop_pending)) {
+        if (G_UNLIKELY(task->trace.interrupt | task->trace.stop_pending | ptrace_questions)) {
             ptrace_attend(cpu);
         }
         while ((sig = signal_take(task, ~task->sigmask, &info))) {

@@ -220,6 +220,55 @@ static void exec_at_once(void)
     wait_for(tracee, "end");
 }
 
+static int to_tracer[2];
+
+static void stops_twice(void)
+{
+    ptrace(PTRACE_TRACEME, 0, 0, 0);
+    raise(SIGSTOP);
+    raise(SIGUSR1);
+    _exit(8);
+}
+
+/* It may wait, but it may not ask for anything. */
+static void *other_thread(void *arg)
+{
+    wait_for(tracee, "stop");
+    printf("not the tracer: %d\n", (int)ptrace(PTRACE_CONT, tracee, 0, 0));
+    if (write(to_tracer[1], "", 1) != 1) {
+        perror("write");
+    }
+    wait_for(tracee, "signal");
+    if (write(to_tracer[1], "", 1) != 1) {
+        perror("write");
+    }
+    wait_for(tracee, "end");
+    close(to_tracer[1]);
+    return NULL;
+}
+
+/* The tracer sleeps in a call, which is not disturbed, while another thread waits. */
+static void wait_by_other(void)
+{
+    pthread_t t;
+    char c;
+    ssize_t n;
+    fflush(stdout);
+    if (pipe(to_tracer)) {
+        perror("pipe");
+    }
+    tracee = fork();
+    if (tracee == 0) {
+        stops_twice();
+    }
+    pthread_create(&t, NULL, other_thread, NULL);
+    while ((n = read(to_tracer[0], &c, 1)) == 1) {
+        ask(PTRACE_CONT, tracee, 0, 0);
+    }
+    printf("read: %d\n", (int)n);
+    pthread_join(t, NULL);
+}
+
 static const struct timespec timeout = { 0, 50 * 1000 * 1000 };
 
 static int futex_times_out(void)
@@ -272,6 +321,7 @@ int main(void)
     sharing_event(clones_child, "fork");
     exec_event();
     exec_at_once();
+    wait_by_other();
     interrupted(futex_times_out, "futex");
     interrupted(sleeps, "nanosleep");
     interrupted(polls, "ppoll");

@@ -76,6 +76,7 @@ void ir_free(IrContext *ir)
         next = b->next;
         g_free(b);
     }
+    g_free(ir->opt_info);
     g_free(ir->temps);
     g_free(ir->labels);
     g_free(ir->const_hash);

@@ -86,6 +86,8 @@ typedef struct IrContext {
     uint8_t *arena_at, *arena_end;      /* free part of the current block */
     struct IrArenaBlock *arena, *arena_first;
     IrTemp **const_hash;        /* interning table, chained by pass-independent links */
+    struct OptInfo *opt_info;   /* optimize.c; of opt_cap temps */
+    uint32_t opt_cap, opt_epoch;
     uint64_t liveness_time;     /* liveness.c */
     bool liveness_done;
     void *cursor;               /* ops are inserted before this op (NULL: at the end) */

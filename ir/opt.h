@@ -36,6 +36,7 @@ typedef struct OptInfo {
     uint32_t version, rep_version;
     uint32_t def_version[2];    /* of the first two inputs of def */
     uint32_t serial;            /* of def: its place in the TB */
+    uint32_t epoch;             /* Opt's, or what stands here is of no interest */
     uint8_t sbits, fp;
     IrOp *shift;                /* the last shift of it by a constant, for pair_shifts() */
 } OptInfo;
@@ -43,8 +44,7 @@ typedef struct OptInfo {
 typedef struct Opt {
     IrContext *ir;
     OptInfo *info;              /* by temp index; constants have none */
-    uint64_t *valid;            /* bitmap: info[] says something */
-    uint32_t valid_words;
+    uint32_t epoch;             /* what has another one in info[] is forgotten; never 0 */
     uint32_t version;           /* last one given out */
     uint32_t serial;            /* of the current op */
     uint16_t *label_refs;       /* jumps to each label */
@@ -66,10 +66,11 @@ void opt_info_forget(Opt *o, const IrTemp *t);
 
 static inline OptInfo *opt_info(Opt *o, const IrTemp *t)
 {
-    if (!(o->valid[t->index / 64] >> (t->index % 64) & 1)) {
+    OptInfo *i = &o->info[t->index];
+    if (i->epoch != o->epoch) {
         opt_info_forget(o, t);
     }
-    return &o->info[t->index];
+    return i;
 }
 
 static inline uint32_t opt_version(Opt *o, const IrTemp *t)

@@ -21,6 +21,7 @@ bool opt_fp_fold(Opt *o, IrOp *op)
         opt_to_mov(op, a);
         return true;
     case IR_fcanon:
+        o->has_fcanon = true;
         if (!(known(o, a) & (is32 ? OPT_FP_CANON32 : OPT_FP_CANON64))) {
             return false;
         }

@@ -27,21 +27,24 @@ enum {
 /* Forget all about t: as if it had just been written by somebody unknown. */
 void opt_info_forget(Opt *o, const IrTemp *t)
 {
-    OptInfo *i = &o->info[t->index];
-    *i = (OptInfo){ .version = ++o->version, .sbits = 1, .fp = t->boxed ? OPT_FP_BOXED : 0 };
-    o->valid[t->index / 64] |= (uint64_t)1 << (t->index % 64);
+    o->info[t->index] = (OptInfo){ .version = ++o->version, .epoch = o->epoch, .sbits = 1,
+                                   .fp = t->boxed ? OPT_FP_BOXED : 0 };
 }
 
 static void forget_all(Opt *o)
 {
-    memset(o->valid, 0, o->valid_words * 8);
+    o->epoch = ++o->ir->opt_epoch;
+    if (!o->epoch) {
+        memset(o->info, 0, o->ir->opt_cap * sizeof(o->info[0]));
+        o->epoch = ++o->ir->opt_epoch;
+    }
 }
 
 static void forget_globals(Opt *o)
 {
-    unsigned n = o->ir->nglobals;
-    memset(o->valid, 0, n / 64 * 8);
-    o->valid[n / 64] &= ~(uint64_t)0 << (n % 64);
+    for (unsigned i = 0; i < o->ir->nglobals; i++) {
+        o->info[i].epoch = 0;
+    }
 }
 
 /* Where to read t's value from. */
@@ -190,7 +193,7 @@ static void record_copy(Opt *o, const IrOp *op)
         OptBits bits = opt_bits_of(o, s);
         OptInfo *i = opt_info(o, d);
         *i = (OptInfo){ .version = ++o->version, .zeros = bits.zeros, .ones = bits.ones,
-                        .sbits = (uint8_t)bits.sbits };
+                        .epoch = o->epoch, .sbits = (uint8_t)bits.sbits };
         /* A large constant costs an instruction at each use: rather read it from here. */
         i->rep = opt_fits32(s->value) ? s : NULL;
         return;
@@ -225,7 +228,7 @@ static bool nothing_known(Opt *o, const IrOp *op)
 static void record(Opt *o, IrOp *op)
 {
     bool is_int = ir_is_int_op((IrOpcode)op->opcode);
-    OptInfo new = { .sbits = 1 };
+    OptInfo new = { .epoch = o->epoch, .sbits = 1 };
     if (op->opcode == IR_mov) {
         record_copy(o, op);
         return;
@@ -372,7 +375,6 @@ static void process(Opt *o, IrOp *op)
     if (op->opcode == IR_insn_start) {
         return;
     }
-    o->has_fcanon |= op->opcode == IR_fcanon;
     if (op->opcode == IR_set_label) {
         if (o->label_refs[op->k[0]] == 0) {
             remove_op(o, op);
@@ -382,10 +384,10 @@ static void process(Opt *o, IrOp *op)
         }
         return;
     }
-    improve_inputs(o, op);
     if (ir_op_is_last(op)) {
         remove_unreachable(o, op);
     }
+    improve_inputs(o, op);
     if (simplify_all(o, op) == REMOVED) {
         return;
     }
@@ -441,9 +443,13 @@ void ir_optimize(IrContext *ir)
     Opt o = { .ir = ir };
     o.between = ir_temp_new(ir, IR_INT);
     o.max_temps = ir->ntemps + SPARE_TEMPS;
-    o.info = ir_alloc_raw(ir, o.max_temps * sizeof(o.info[0]));
-    o.valid_words = o.max_temps / 64 + 1;
-    o.valid = ir_alloc(ir, o.valid_words * 8);
+    if (ir->opt_cap < o.max_temps) {
+        g_free(ir->opt_info);
+        ir->opt_cap = ir->ntemps_cap + SPARE_TEMPS;
+        ir->opt_info = g_new0(OptInfo, ir->opt_cap);
+    }
+    o.info = ir->opt_info;
+    forget_all(&o);
     if (ir->nlabels) {
         count_label_refs(&o);
     }

@@ -46,6 +46,12 @@ static const LowerRow rows_jump[] = {
 };
 _Static_assert(IR_goto_ptr == IR_call_ptr + 1 && IR_ret_ptr == IR_call_ptr + 2, "rows_jump");
 
+/* Ops that are more to the driver than their row. */
+static const bool is_special[IR_OP_COUNT] = {
+    [IR_nop] = true, [IR_set_label] = true, [IR_br] = true, [IR_brcond] = true,
+    [IR_shl ... IR_rotr] = true, [IR_divs ... IR_remu] = true, [IR_call_ptr ... IR_ret_ptr] = true,
+};
+
 static const LowerRow *choose_row(const BackendContext *be, const IrOp *op)
 {
     if (be->pins->n && op->opcode - (unsigned)IR_call_ptr < G_N_ELEMENTS(rows_jump)) {
@@ -211,9 +217,29 @@ static inline bool has_room_for_op(const BackendContext *be)
     return has_room(be) && be->ncold < BE_MAX_COLD - 8 - BACKEND_MAX_SLOTS && be->nlabel_refs < BE_MAX_LABEL_REFS - 4;
 }
 
-static void lower_op(BackendContext *be, const IrOp *op)
+/* What a special op needs done first. Its row; NULL: that was all. */
+static const LowerRow *prepare_special(BackendContext *be, const IrOp *op)
 {
-    const LowerRow *row = choose_row(be, op);
+    switch (op->opcode) {
+    case IR_nop:
+        return NULL;
+    case IR_set_label:
+        ra_sync_globals(be);
+        ra_label(be);
+        be->ir->labels[op->k[0]]->host_offset = emit_pos(&be->e);
+        return NULL;
+    case IR_br:
+    case IR_brcond:
+        ra_sync_globals(be);
+        break;
+    default:
+        break;
+    }
+    return choose_row(be, op);
+}
+
+static void lower_op(BackendContext *be, const IrOp *op, const LowerRow *row)
+{
     Opnd in[IR_MAX_IN];
     int out;
     be->op = op;
@@ -226,7 +252,7 @@ static bool lower_ops(BackendContext *be)
 {
     IR_FOREACH(be->ir, op) {
         if (op->opcode == IR_insn_start) {      /* half of all ops */
-            if (!has_room(be)) {
+            if (be->ninsns >= BE_MAX_INSNS) {
                 return false;
             }
             be->pc = op->k[0];
@@ -236,23 +262,13 @@ static bool lower_ops(BackendContext *be)
         if (!has_room_for_op(be)) {
             return false;
         }
-        switch (op->opcode) {
-        case IR_nop:
-            break;
-        case IR_set_label:
-            ra_sync_globals(be);
-            ra_label(be);
-            be->ir->labels[op->k[0]]->host_offset = emit_pos(&be->e);
-            break;
-        default:
-            if (be->cfg.random_regalloc) {
-                ra_random(be);
-            }
-            if (op->opcode == IR_br || op->opcode == IR_brcond) {
-                ra_sync_globals(be);
-            }
-            lower_op(be, op);
-            break;
+        if (be->cfg.random_regalloc && op->opcode != IR_set_label) {
+            ra_random(be);
+        }
+        const LowerRow *row = is_special[op->opcode] ? prepare_special(be, op)
+                                                     : &lower_table[op->opcode];
+        if (row) {
+            lower_op(be, op, row);
         }
     }
     return true;

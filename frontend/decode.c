@@ -139,11 +139,16 @@ bool rv_decode(uint32_t word, RvExtSet exts, DecodedInsn *d)
     const Filed *f = rv_find_row(w, exts);
 
     d->word = w;
-    d->len = wide ? 4 : 2;
-    d->rs3 = (uint8_t)(w >> 27);
-    d->rm = wide ? w >> 12 & 7 : 0;
-    d->aq = wide ? w >> 26 & 1 : 0;
-    d->rl = wide ? w >> 25 & 1 : 0;
+    if (wide) {
+        d->len = 4;
+        d->rs3 = (uint8_t)(w >> 27);
+        d->rm = w >> 12 & 7;
+        d->aq = w >> 26 & 1;
+        d->rl = w >> 25 & 1;
+    } else {
+        d->len = 2;
+        d->rs3 = d->rm = d->aq = d->rl = 0;
+    }
     if (f) {
         d->row = f->row;
         d->id = f->id;

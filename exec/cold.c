@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "exec/fork_page.h"
 #include "exec/image.h"
 #include "exec/log.h"
 #include "exec/stats.h"
@@ -28,8 +29,7 @@ enum { YOUNG_BITS = 8, YOUNG_COUNTS = 4096 };
 static struct {
     uint32_t left;                          /* counts until the large table is used; 0: it is */
     uint32_t count[1 << YOUNG_BITS];
-} young __attribute__((aligned(2048)));
-_Static_assert(sizeof(young) <= 2048, "in one page");
+} young FORK_PAGE;
 static uint32_t cold_threshold;             /* 0: translate everything at once */
 static _Atomic uint32_t map_generation = 1; /* each CPU remembers one page of this generation */
 

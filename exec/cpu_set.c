@@ -23,22 +23,23 @@
 #include <xmmintrin.h>
 
 #include "exec/cold.h"
+#include "exec/fork_page.h"
 #include "exec/own_map.h"
 #include "exec/tb_cache.h"
 #include "frontend/translate.h"
 
 enum { MAX_IDLE = 32 };
 
-static pthread_mutex_t cpu_list_lock = PTHREAD_MUTEX_INITIALIZER;
-static CPUState *cpu_list;              /* cpu_list_lock, as these */
-static CPUState *idle_list;
-static unsigned idle_count;
+static FORK_PAGE pthread_mutex_t cpu_list_lock = PTHREAD_MUTEX_INITIALIZER;
+static FORK_PAGE CPUState *cpu_list;            /* cpu_list_lock, as these */
+static FORK_PAGE CPUState *idle_list;
+static FORK_PAGE unsigned idle_count;
 
-static pthread_mutex_t exclusive_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t exclusive_cond = PTHREAD_COND_INITIALIZER;    /* a CPU left */
-static pthread_cond_t resume_cond = PTHREAD_COND_INITIALIZER;       /* exclusive section ended */
+static FORK_PAGE pthread_mutex_t exclusive_lock = PTHREAD_MUTEX_INITIALIZER;
+static FORK_PAGE pthread_cond_t exclusive_cond = PTHREAD_COND_INITIALIZER;  /* a CPU left */
+static FORK_PAGE pthread_cond_t resume_cond = PTHREAD_COND_INITIALIZER;     /* exclusive section ended */
 static _Atomic int exclusive_pending;
-static bool membarrier_works;           /* registered for this process; while it has one CPU: not yet */
+static FORK_PAGE bool membarrier_works; /* registered for this process; while it has one CPU: not yet */
 static bool fence_ourselves;            /* it does not work here */
 
 void cpu_reset_return_stack(CPUState *cpu)

@@ -20,6 +20,7 @@
 #include <glib.h>
 
 #include "exec/code_buffer.h"
+#include "exec/fork_page.h"
 #include "exec/image_private.h"
 #include "exec/leb.h"
 #include "exec/stats.h"
@@ -30,9 +31,9 @@
 enum { MIN_NEW = 12, MIN_NEW_PART = 20, NOW_AND_THEN = 16, FORKED_MIN_NEW = 400,
        FORKED_MIN_NEW_PART = 4 };
 
-static bool bare_fork;              /* in the child of one: malloc() may hang */
-static bool forked;
-static size_t new_before;           /* new TBs that somebody else, or we before, took care of */
+static FORK_PAGE bool bare_fork;            /* in the child of one: malloc() may hang */
+static FORK_PAGE bool forked;
+static FORK_PAGE size_t new_before;         /* new TBs that somebody, or we before, took care of */
 
 typedef struct Kept {
     uint64_t pc;

@@ -9,9 +9,10 @@
 #include <string.h>
 
 #include "exec/code_buffer.h"
+#include "exec/fork_page.h"
 #include "exec/image.h"
 
-pthread_mutex_t tb_lock = PTHREAD_MUTEX_INITIALIZER;
+FORK_PAGE pthread_mutex_t tb_lock = PTHREAD_MUTEX_INITIALIZER;
 _Atomic unsigned tb_drops;
 
 /*

@@ -10,8 +10,10 @@
 
 #include <glib.h>
 
-static pthread_mutex_t mmap_lock = PTHREAD_MUTEX_INITIALIZER;
-pthread_mutex_t map_lock = PTHREAD_MUTEX_INITIALIZER;
+#include "exec/fork_page.h"
+
+static FORK_PAGE pthread_mutex_t mmap_lock = PTHREAD_MUTEX_INITIALIZER;
+FORK_PAGE pthread_mutex_t map_lock = PTHREAD_MUTEX_INITIALIZER;
 /* RLIMIT_AS and RLIMIT_DATA as the guest has set them. mmap_lock. */
 static abi_ulong limit_as = ~(abi_ulong)0, limit_data = ~(abi_ulong)0;
 static bool has_growing;                        /* there was a mapping with MAP_GROWSDOWN; mmap_lock */

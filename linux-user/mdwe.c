@@ -7,7 +7,9 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-static _Atomic abi_ulong mdwe_bits;     /* once set, never changed */
+#include "exec/fork_page.h"
+
+static FORK_PAGE _Atomic abi_ulong mdwe_bits;   /* once set, never changed */
 
 abi_ulong mdwe_get(void)
 {

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "exec/cpu_exec.h"
+#include "exec/fork_page.h"
 #include "linux-user/bpf_filter.h"
 #include "linux-user/loader.h"
 #include "linux-user/sys_common.h"
@@ -55,7 +56,7 @@ typedef struct SeccompFilter {
 /* The filter of a task in strict mode. */
 static SeccompFilter strict = { .refs = 1 };
 
-static pthread_mutex_t seccomp_lock = PTHREAD_MUTEX_INITIALIZER;
+static FORK_PAGE pthread_mutex_t seccomp_lock = PTHREAD_MUTEX_INITIALIZER;
 
 int seccomp_mode(const Task *task)
 {

@@ -27,6 +27,7 @@
 
 #include <glib.h>
 
+#include "exec/fork_page.h"
 #include "exec/log.h"
 #include "exec/own_map.h"
 #include "linux-user/coredump.h"
@@ -60,7 +61,7 @@ typedef struct SigHand {
 } SigHand;
 
 /* The one global: the table of the process. A vfork child's is reached from its Task only. */
-static SigHand process_sighand = { .lock = PTHREAD_MUTEX_INITIALIZER, .users = 1 };
+static FORK_PAGE SigHand process_sighand = { .lock = PTHREAD_MUTEX_INITIALIZER, .users = 1 };
 
 /* Some thread is a tracer: SIGCHLD always comes to us. */
 static bool watching;

@@ -23,6 +23,7 @@
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 
+#include "exec/fork_page.h"
 #include "linux-user/abi_structs.h"
 #include "linux-user/mmap.h"
 #include "linux-user/sys_common.h"
@@ -47,7 +48,7 @@ typedef struct Ring {
     abi_ulong sq, sqes;             /* where the guest has mapped them; 0: not yet */
 } Ring;
 
-static pthread_mutex_t rings_lock = PTHREAD_MUTEX_INITIALIZER;
+static FORK_PAGE pthread_mutex_t rings_lock = PTHREAD_MUTEX_INITIALIZER;
 static Ring *rings;                 /* rings_lock; a few */
 static unsigned rings_count;
 static __thread int registered[MAX_REGISTERED];     /* index in rings plus 1, 0: none */

@@ -22,6 +22,7 @@
 
 #include <glib.h>
 
+#include "exec/fork_page.h"
 #include "exec/image.h"
 #include "exec/log.h"
 #include "exec/stats.h"
@@ -35,7 +36,7 @@ enum { HOST_STACK = 512 * 1024 };
 __thread Task *current_task;
 
 /* Guest threads of this process: the last one prints the statistics. */
-static _Atomic int thread_count = 1;
+static FORK_PAGE _Atomic int thread_count = 1;
 
 /* How a thread begins. Neither waits for the other to run: who comes first does what a parent does before
  * its child runs (settle()). */

@@ -84,12 +84,35 @@ static void collect_known(Writer *w)
     }
 }
 
-static int by_pc(const void *a, const void *b)
+/* By pc: as many passes over the digits of its distance from the file's start as there are. */
+static void sort_by_pc(const Writer *w)
 {
-    const Kept *x = a, *y = b;
-    return x->pc != y->pc           ? (x->pc < y->pc ? -1 : 1)
-           : x->tb->flags != y->tb->flags ? (x->tb->flags < y->tb->flags ? -1 : 1)
-                                          : 0;
+    enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
+    guint n = w->kept->len;
+    Kept *from = (Kept *)(void *)w->kept->data, *room = g_new(Kept, n), *to = room;
+    uint64_t all = 0;
+    for (guint i = 0; i < n; i++) {
+        all |= from[i].pc - w->im->key.base;
+    }
+    for (unsigned shift = 1; all >> shift; shift += DIGIT_BITS) {       /* pc is even */
+        guint start[DIGITS + 1] = { 0 };
+        for (guint i = 0; i < n; i++) {
+            start[((from[i].pc - w->im->key.base) >> shift & (DIGITS - 1)) + 1]++;
+        }
+        for (unsigned d = 0; d < DIGITS; d++) {
+            start[d + 1] += start[d];
+        }
+        for (guint i = 0; i < n; i++) {
+            to[start[(from[i].pc - w->im->key.base) >> shift & (DIGITS - 1)]++] = from[i];
+        }
+        Kept *t = from;
+        from = to;
+        to = t;
+    }
+    if (from == room) {
+        memcpy(w->kept->data, room, n * sizeof(*room));
+    }
+    g_free(room);
 }
 
 static bool enough(size_t fresh, size_t all)
@@ -185,19 +208,30 @@ static uint32_t place_code(const TranslationBlock *tb, uint32_t at)
     }
 }
 
-static void copy_code(Writer *w)
+/* TBs in the order of their pc lie anywhere in memory: have the next ones on their way. */
+static void coming(const Writer *w, guint i)
+{
+    enum { AHEAD = 6 };
+    const TranslationBlock *tb = kept_at(w, MIN(i + AHEAD, w->kept->len - 1))->tb;
+    __builtin_prefetch(tb);
+    __builtin_prefetch((const uint8_t *)tb + 64);
+}
+
+static void place_all_code(Writer *w)
 {
     for (guint i = 0; i < w->kept->len; i++) {
         Kept *k = kept_at(w, i);
+        coming(w, i);
         k->code = place_code(k->tb, w->at);
-        memcpy(buffer(w) + k->code, tb_code(k->tb), k->tb->code_size);
         w->at = k->code + k->tb->code_size;
     }
 }
 
-static void copy_header(Writer *w, Kept *k)
+/* Code, which is placed already, and metadata. */
+static void copy_tb(Writer *w, Kept *k)
 {
     const TranslationBlock *from = k->tb;
+    memcpy(buffer(w) + k->code, tb_code(from), from->code_size);
     uint32_t tail = from->map_size + from->relocs_size;
     k->header = align(w->at + tail, 8);
     w->at = k->header + (uint32_t)header_size(from);
@@ -367,6 +401,7 @@ static uint64_t *hash_pages(Writer *w, uint32_t *npages)
         uint64_t page = k->pc & -(uint64_t)IMAGE_PAGE, end = k->pc + k->tb->size;
         uint64_t nr = (page - first) / IMAGE_PAGE;
         unsigned pages = end > page + IMAGE_PAGE ? 2 : 1;
+        coming(w, i);
         if (page != page_before) {
             known = page_is_known(w, i, page);
             page_before = page;
@@ -512,10 +547,11 @@ static void fill(Writer *w, size_t stubs_size, const uint64_t *hash, uint32_t np
     h->stubs_size = (uint32_t)stubs_size;
     memcpy(buffer(w) + h->stubs, code_buffer.base, stubs_size);
     w->at = h->stubs + h->stubs_size;
-    copy_code(w);
+    place_all_code(w);
     w->at = align(w->at, IMAGE_PAGE);
     for (guint i = 0; i < w->kept->len; i++) {
-        copy_header(w, kept_at(w, i));
+        coming(w, i);
+        copy_tb(w, kept_at(w, i));
         move_fields(w, kept_at(w, i));
     }
     place_counters(w);
@@ -536,7 +572,7 @@ static bool save_one(Writer *w)
     if (another_wrote(w, path)) {
         return false;
     }
-    qsort(w->kept->data, w->kept->len, sizeof(Kept), by_pc);
+    sort_by_pc(w);
     g_autofree uint64_t *hash = hash_pages(w, &npages);
     if (!w->kept->len || !allocate(w, stubs_size)) {
         return false;

@@ -278,6 +278,35 @@ void guest_map_rename(abi_ulong start, abi_ulong end, const char *name)
     rewrite(start, end, -1, -1, name);
 }
 
+bool guest_map_walk_other(GuestMapPeek *peek, uint64_t distance, GuestMapRangeFn *fn, void *opaque)
+{
+    enum { DEPTH_MAX = 200 };           /* of a treap with more ranges than memory has room for */
+    Node above[DEPTH_MAX];              /* whose left side is being visited */
+    unsigned depth = 0;
+    abi_ulong last = 0;
+    uint64_t at;
+    if (!peek(opaque, (uint64_t)(uintptr_t)&root + distance, &at, sizeof(at))) {
+        return false;
+    }
+    while (at || depth) {
+        if (at) {
+            if (depth == DEPTH_MAX || !peek(opaque, at, &above[depth], sizeof(Node))) {
+                return false;
+            }
+            at = (uint64_t)(uintptr_t)above[depth++].left;
+            continue;
+        }
+        const Node *n = &above[--depth];
+        if (n->r.start < last || n->r.start >= n->r.end) {
+            return false;
+        }
+        last = n->r.end;
+        fn(opaque, &n->r);
+        at = (uint64_t)(uintptr_t)n->right;
+    }
+    return last != 0;
+}
+
 size_t guest_map_count(void)
 {
     return count;

@@ -1,9 +1,9 @@
 /*
- * linux-user/proc_maps.c: /proc/self/maps and smaps as the guest's address space has them, and the
- * PROCMAP_QUERY ioctl on the former. Source: fs/proc/task_mmu.c.
+ * linux-user/proc_maps.c: maps and smaps of a guest process as its address space has them, and the
+ * PROCMAP_QUERY ioctl on our own. Source: fs/proc/task_mmu.c.
  *
  * The host's list and the guest's map are walked side by side: files, offsets and names are the
- * host's, bounds and protections the guest's.
+ * host's, bounds and protections the guest's. The map of another process is read from its memory.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -11,8 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "linux-user/guest_map.h"
 #include "linux-user/mmap.h"
 #include "linux-user/proc_self.h"
+#include "linux-user/ptrace_private.h"
 #include "linux-user/sys_common.h"
 
 typedef struct Range {
@@ -27,12 +29,88 @@ static void collect_range(void *opaque, abi_ulong start, abi_ulong end, int prot
     g_array_append_val((GArray *)opaque, r);
 }
 
-static GArray *guest_ranges(void)
+/* The guest's side. */
+typedef struct View {
+    GArray *ranges;             /* Range */
+    abi_ulong base;             /* its guest_base */
+    const char *dir;            /* of /proc */
+} View;
+
+static View own_view(void)
 {
-    GArray *ranges = g_array_new(FALSE, FALSE, sizeof(Range));
-    guest_map_walk(collect_range, ranges);
-    return ranges;
+    View v = { g_array_new(FALSE, FALSE, sizeof(Range)), guest_base, "/proc/self" };
+    guest_map_walk(collect_range, v.ranges);
+    return v;
 }
+
+static char *view_text(const View *v, const char *name)
+{
+    char *path = g_strdup_printf("%s/%s", v->dir, name);
+    char *text = proc_host_text(path);
+    g_free(path);
+    return text;
+}
+
+/* --- of another process --------------------------------------------------------------------------- */
+
+typedef struct Other {
+    pid_t pid;
+    GArray *ranges;
+    uint64_t last_pointer;      /* names are few: the last one that was read */
+    const char *last_name;
+} Other;
+
+static bool peek_other(void *opaque, uint64_t addr, void *buf, size_t n)
+{
+    return tracee_read(((Other *)opaque)->pid, addr, buf, n);
+}
+
+static const char *other_name(Other *o, uint64_t pointer)
+{
+    enum { NAME_MAX_ = 80 };    /* PR_SET_VMA_ANON_NAME */
+    char name[NAME_MAX_ + 1] = "";
+    if (pointer != o->last_pointer) {
+        for (unsigned i = 0; i < NAME_MAX_ && peek_other(o, pointer + i, &name[i], 1) && name[i]; i++) {
+        }
+        name[NAME_MAX_] = '\0';
+        o->last_pointer = pointer;
+        o->last_name = g_intern_string(name);
+    }
+    return o->last_name;
+}
+
+static void collect_other(void *opaque, const MapRange *r)
+{
+    Other *o = opaque;
+    collect_range(o->ranges, r->start, r->end, r->prot, other_name(o, (uint64_t)(uintptr_t)r->name));
+}
+
+/* False when it is no guest, or not for us to look into. */
+static bool other_view(const char *dir, View *v)
+{
+    enum { TRIES = 10 };        /* it may run, and change its map */
+    Other o = { 0 };
+    uint64_t distance;
+    if (sscanf(dir, "/proc/%d", &o.pid) != 1 || !tracee_distance(o.pid, &distance) ||
+        !tracee_read(o.pid, (uint64_t)(uintptr_t)&guest_base + distance, &v->base, sizeof(v->base))) {
+        return false;
+    }
+    bool done = false;
+    o.ranges = g_array_new(FALSE, FALSE, sizeof(Range));
+    for (int i = 0; i < TRIES && !done; i++) {
+        g_array_set_size(o.ranges, 0);
+        done = guest_map_walk_other(peek_other, distance, collect_other, &o);
+    }
+    if (!done) {
+        g_array_free(o.ranges, TRUE);
+        return false;
+    }
+    v->ranges = o.ranges;
+    v->dir = dir;
+    return true;
+}
+
+/* --- the two side by side ------------------------------------------------------------------------- */
 
 bool proc_map_line(char *line, ProcMapLine *m)
 {
@@ -46,16 +124,16 @@ bool proc_map_line(char *line, ProcMapLine *m)
 }
 
 /* The part of host line `m` that lies in the guest's range, as the guest sees it. */
-static bool clip(const ProcMapLine *m, const Range *r, ProcMapLine *out)
+static bool clip(const ProcMapLine *m, const Range *r, abi_ulong base, ProcMapLine *out)
 {
-    abi_ulong start = MAX(m->start, r->start + guest_base), end = MIN(m->end, r->end + guest_base);
+    abi_ulong start = MAX(m->start, r->start + base), end = MIN(m->end, r->end + base);
     if (start >= end) {
         return false;
     }
     *out = *m;
     out->name = (char *)path_to_guest(m->name);
-    out->start = start - guest_base;
-    out->end = end - guest_base;
+    out->start = start - base;
+    out->end = end - base;
     out->perms[0] = r->prot & PROT_READ ? 'r' : '-';
     out->perms[1] = r->prot & PROT_WRITE ? 'w' : '-';
     out->perms[2] = r->prot & PROT_EXEC ? 'x' : '-';
@@ -78,11 +156,11 @@ static bool joins(const ProcMapLine *a, const ProcMapLine *b)
 }
 
 /* The guest's mappings, in order. Their names point into *text, to be freed after them. */
-static GArray *guest_lines(char **text)
+static GArray *guest_lines(const View *v, char **text)
 {
     GArray *lines = g_array_new(FALSE, FALSE, sizeof(ProcMapLine));
-    GArray *ranges = guest_ranges();
-    *text = proc_host_text("/proc/self/maps");
+    const GArray *ranges = v->ranges;
+    *text = view_text(v, "maps");
     unsigned r = 0;
     char *next;
     for (char *l = *text; l && *l; l = next) {
@@ -95,15 +173,15 @@ static GArray *guest_lines(char **text)
             continue;
         }
         /* both lists ascend: ranges that end below this line are done with */
-        while (r < ranges->len && g_array_index(ranges, Range, r).end + guest_base <= m.start) {
+        while (r < ranges->len && g_array_index(ranges, Range, r).end + v->base <= m.start) {
             r++;
         }
         for (unsigned i = r; i < ranges->len; i++) {
             const Range *range = &g_array_index(ranges, Range, i);
-            if (range->start + guest_base >= m.end) {
+            if (range->start + v->base >= m.end) {
                 break;
             }
-            if (!clip(&m, range, &piece)) {
+            if (!clip(&m, range, v->base, &piece)) {
                 continue;
             }
             ProcMapLine *last =
@@ -115,7 +193,6 @@ static GArray *guest_lines(char **text)
             }
         }
     }
-    g_array_free(ranges, TRUE);
     return lines;
 }
 
@@ -135,24 +212,25 @@ static void print_map_line(GString *out, const ProcMapLine *m)
     g_string_append_c(out, '\n');
 }
 
-GString *proc_self_maps(void)
+static GString *view_maps(View *v)
 {
     char *text;
-    GArray *lines = guest_lines(&text);
+    GArray *lines = guest_lines(v, &text);
     GString *out = g_string_new(NULL);
     for (guint i = 0; i < lines->len; i++) {
         print_map_line(out, &g_array_index(lines, ProcMapLine, i));
     }
     g_array_free(lines, TRUE);
+    g_array_free(v->ranges, TRUE);
     g_free(text);
     return out;
 }
 
 /* Each guest piece of a host mapping gets the host's numbers for all of it, but its own size. */
-GString *proc_self_smaps(void)
+static GString *view_smaps(View *v)
 {
-    GArray *ranges = guest_ranges();
-    char *text = proc_host_text("/proc/self/smaps");
+    const GArray *ranges = v->ranges;
+    char *text = view_text(v, "smaps");
     char **lines = g_strsplit(text, "\n", -1);
     GString *out = g_string_new(NULL);
     for (char **l = lines; *l;) {
@@ -167,7 +245,7 @@ GString *proc_self_smaps(void)
             next++;
         }
         for (unsigned i = 0; i < ranges->len; i++) {
-            if (!clip(&m, &g_array_index(ranges, Range, i), &piece)) {
+            if (!clip(&m, &g_array_index(ranges, Range, i), v->base, &piece)) {
                 continue;
             }
             print_map_line(out, &piece);
@@ -184,8 +262,32 @@ GString *proc_self_smaps(void)
     }
     g_strfreev(lines);
     g_free(text);
-    g_array_free(ranges, TRUE);
+    g_array_free(v->ranges, TRUE);
     return out;
+}
+
+GString *proc_self_maps(void)
+{
+    View v = own_view();
+    return view_maps(&v);
+}
+
+GString *proc_self_smaps(void)
+{
+    View v = own_view();
+    return view_smaps(&v);
+}
+
+GString *proc_other_maps(const char *dir)
+{
+    View v;
+    return other_view(dir, &v) ? view_maps(&v) : NULL;
+}
+
+GString *proc_other_smaps(const char *dir)
+{
+    View v;
+    return other_view(dir, &v) ? view_smaps(&v) : NULL;
 }
 
 /* --- PROCMAP_QUERY ------------------------------------------------------------------------------ */
@@ -314,10 +416,12 @@ static abi_long query_self(abi_ulong arg)
         return -EINVAL;
     }
     char *text;
-    GArray *lines = guest_lines(&text);
+    View v = own_view();
+    GArray *lines = guest_lines(&v, &text);
     const ProcMapLine *m = matching_line(lines, q.query_addr, q.query_flags);
     abi_long ret = m ? query_answer(&q, m) : -ENOENT;
     g_array_free(lines, TRUE);
+    g_array_free(v.ranges, TRUE);
     g_free(text);
     return ret < 0 || guest_write(arg, &q, MIN(size, sizeof(q))) ? ret : -EFAULT;
 }

@@ -79,33 +79,55 @@ static GString *guest_bytes(abi_ulong start, abi_ulong end)
     return out;
 }
 
-static GString *make_cmdline(const char *dir)
+/* "<mount>/<pid>[/task/<tid>]" is of this process, asked of the mount itself: its numbers may be those
+ * of another pid namespace. */
+static bool is_our_task(char *dir)
+{
+    char link[PATH_MAX + 16], self[32];
+    char *task = strstr(dir, "/task/");
+    if (task) {
+        *task = 0;
+    }
+    char *slash = strrchr(dir, '/');
+    if (!slash || strspn(slash + 1, "0123456789") != strlen(slash + 1)) {
+        return false;
+    }
+    snprintf(link, sizeof(link), "%.*s/self", (int)(slash - dir), dir);
+    ssize_t n = readlink(link, self, sizeof(self) - 1);
+    bool ours = n > 0 && (size_t)n == strlen(slash + 1) && !memcmp(self, slash + 1, (size_t)n);
+    if (task) {
+        *task = '/';
+    }
+    return ours;
+}
+
+static GString *make_cmdline(char *dir)
 {
     return published ? NULL : guest_bytes(process.arg_start, process.arg_end);
 }
 
-static GString *make_environ(const char *dir)
+static GString *make_environ(char *dir)
 {
     return published ? NULL : guest_bytes(process.env_start, process.env_end);
 }
 
-static GString *make_auxv(const char *dir)
+static GString *make_auxv(char *dir)
 {
     return guest_bytes(process.auxv, process.auxv + process.auxv_size);
 }
 
-static GString *make_maps(const char *dir)
+static GString *make_maps(char *dir)
 {
-    return proc_self_maps();
+    return is_our_task(dir) ? proc_self_maps() : proc_other_maps(dir);
 }
 
-static GString *make_smaps(const char *dir)
+static GString *make_smaps(char *dir)
 {
-    return proc_self_smaps();
+    return is_our_task(dir) ? proc_self_smaps() : proc_other_smaps(dir);
 }
 
 /* The host's line with the fields about addresses replaced (proc(5), fields count from 1). */
-static GString *make_stat(const char *dir)
+static GString *make_stat(char *dir)
 {
     char *path = g_strdup_printf("%s/stat", dir);
     char *text = proc_host_text(path);
@@ -145,7 +167,7 @@ static GString *make_stat(const char *dir)
 
 #define SV39_SIZE ((abi_ulong)1 << 38)
 
-static GString *make_cpuinfo(const char *dir)
+static GString *make_cpuinfo(char *dir)
 {
     GString *out = g_string_new(NULL);
     char *isa = rv_isa_string(exec_options.exts);
@@ -166,12 +188,12 @@ static GString *make_cpuinfo(const char *dir)
     return out;
 }
 
-static GString *make_arch(const char *dir)
+static GString *make_arch(char *dir)
 {
     return g_string_new("riscv64\n");
 }
 
-static GString *make_osrelease(const char *dir)
+static GString *make_osrelease(char *dir)
 {
     if (!user_options.uname_release) {
         return NULL;
@@ -192,14 +214,14 @@ typedef enum ProcWhere {
 typedef struct ProcFile {
     const char *name;
     ProcWhere where;
-    GString *(*make)(const char *dir);      /* NULL result: the host's file will do */
+    GString *(*make)(char *dir);            /* NULL result: the host's file will do */
 } ProcFile;
 
 static const ProcFile proc_files[] = {
     { "exe", PROC_ANY_TASK, NULL },         /* first: a link, see proc_exe() */
     { "mem", PROC_ANY_TASK, NULL },         /* nothing is made, only noted */
-    { "maps", PROC_TASK, make_maps },
-    { "smaps", PROC_TASK, make_smaps },
+    { "maps", PROC_ANY_TASK, make_maps },
+    { "smaps", PROC_ANY_TASK, make_smaps },
     { "cmdline", PROC_TASK, make_cmdline },
     { "environ", PROC_TASK, make_environ },
     { "auxv", PROC_TASK, make_auxv },
@@ -243,28 +265,6 @@ static const ProcFile *guest_file_named(abi_ulong path)
         return NULL;
     }
     return file_named(tail);
-}
-
-/* "<mount>/<pid>[/task/<tid>]" is of this process, asked of the mount itself: its numbers may be those
- * of another pid namespace. */
-static bool is_our_task(char *dir)
-{
-    char link[PATH_MAX + 16], self[32];
-    char *task = strstr(dir, "/task/");
-    if (task) {
-        *task = 0;
-    }
-    char *slash = strrchr(dir, '/');
-    if (!slash || strspn(slash + 1, "0123456789") != strlen(slash + 1)) {
-        return false;
-    }
-    snprintf(link, sizeof(link), "%.*s/self", (int)(slash - dir), dir);
-    ssize_t n = readlink(link, self, sizeof(self) - 1);
-    bool ours = n > 0 && (size_t)n == strlen(slash + 1) && !memcmp(self, slash + 1, (size_t)n);
-    if (task) {
-        *task = '/';
-    }
-    return ours;
 }
 
 /* Where fd (O_PATH) lies on a proc mount: its directory in dir, true when it is `file`. */
@@ -483,13 +483,14 @@ static bool reads_contents(int flags)
     return !(flags & (O_PATH | O_DIRECTORY | O_ACCMODE));
 }
 
-static abi_long open_made(const ProcFile *file, const char *dir, int flags)
+static abi_long open_made(const ProcFile *file, char *dir, int flags)
 {
     GString *text = file->make(dir);
     if (!text) {
         return PROC_NOT_OURS;
     }
-    abi_long fd = text_fd(file->name, text, flags);
+    bool ours = file->where != PROC_ANY_TASK || is_our_task(dir);
+    abi_long fd = text_fd(ours ? file->name : "another's", text, flags);
     g_string_free(text, TRUE);
     return fd;
 }

@@ -56,6 +56,9 @@ bool proc_map_line(char *line, ProcMapLine *m);
 /* The text of /proc/self/maps, g_string_free(); for crash reports as well. */
 GString *proc_self_maps(void);
 GString *proc_self_smaps(void);
+/* The same of the guest process whose directory of /proc it is; NULL: none that we may look into. */
+GString *proc_other_maps(const char *dir);
+GString *proc_other_smaps(const char *dir);
 
 /* The ioctl on the former, linux/fs.h of 6.11. */
 enum { PROCMAP_QUERY_ = (int)0xc0686611 };

@@ -222,6 +222,8 @@ static void look_at(pid_t pid)
     char exe[4096], own[4096], buf[16] = "";
     CHECK(mapped(pid, "maps", marked + 4096, 4096, "rw-p"));
     CHECK(mapped(pid, "smaps", marked + 4096, 4096, "rw-p"));
+    no_emulator(pid, "maps");
+    no_emulator(pid, "smaps");
     CHECK(strcmp(read_fd(fd_of(pid, "comm", O_RDONLY)), "looked-at\n") == 0);
     CHECK(strstr(read_fd(fd_of(pid, "status", O_RDONLY)), "Name:\tlooked-at\n") == text);
     CHECK(strstr(text, "Threads:\t1\n"));

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -435,10 +436,33 @@ static abi_long take_place(int fd, int number, int flags)
     return number;
 }
 
+/* No file of this process may be so long: a pipe, if it has room. */
+static abi_long text_pipe(const GString *text, int flags)
+{
+    int p[2];
+    if (pipe2(p, O_CLOEXEC | (flags & O_NONBLOCK)) < 0) {
+        return -errno;
+    }
+    fcntl(p[1], F_SETPIPE_SZ, text->len);
+    bool whole = fcntl(p[1], F_GETPIPE_SZ) >= (int)text->len &&
+                 write(p[1], text->str, text->len) == (ssize_t)text->len;
+    close(p[1]);
+    if (!whole) {
+        close(p[0]);
+        return PROC_NOT_OURS;
+    }
+    fcntl(p[0], F_SETFD, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+    return p[0];
+}
+
 /* A descriptor, the lowest that was free, on which `text` is read, opened as `flags` say. */
 static abi_long text_fd(const char *name, const GString *text, int flags)
 {
     char link[32];
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < text->len) {
+        return text_pipe(text, flags);
+    }
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0) {
         return -errno;

@@ -11,6 +11,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -280,6 +281,23 @@ static void another(void)
     CHECK(waitpid(pid, NULL, 0) == pid && marked[4096] == 0);
 }
 
+/* Whatever a file's size is limited to: these are not written. */
+static void limited(void)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rlimit none = { 0, 0 };
+        CHECK(setrlimit(RLIMIT_FSIZE, &none) == 0);
+        is_riscv(slurp("/proc/cpuinfo"));
+        numbers("/proc/cpuinfo");
+        CHECK(strstr(slurp("/proc/self/maps"), "[stack]"));
+        CHECK(strstr(slurp("/proc/self/smaps"), "Rss:") && strstr(slurp("/proc/self/stat"), "(proc_view) R"));
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 int main(void)
 {
     no_emulator(getpid(), "maps");
@@ -287,6 +305,7 @@ int main(void)
     by_all_paths();
     processors();
     extensions();
+    limited();
     another();
     return 0;
 }

@@ -342,6 +342,18 @@ void guest_map_walk(GuestMapFn *fn, void *opaque)
     pthread_mutex_unlock(&mmap_lock);
 }
 
+static void add_size(void *opaque, abi_ulong start, abi_ulong end, int prot, const char *name)
+{
+    *(abi_ulong *)opaque += end - start;
+}
+
+abi_ulong guest_map_size(void)
+{
+    abi_ulong size = 0;
+    guest_map_walk(add_size, &size);
+    return size;
+}
+
 /* The map changes under mmap_lock only, so the child of a fork finds it whole. map_lock is not
  * taken: exec's locks, which come before it, are still to be taken; a reader that has it does not
  * exist in the child. */

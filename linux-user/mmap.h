@@ -55,6 +55,8 @@ bool guest_range_used(abi_ulong addr, abi_ulong len);
  * Called with mmap_lock held by the walk itself. */
 typedef void GuestMapFn(void *opaque, abi_ulong start, abi_ulong end, int prot, const char *name);
 void guest_map_walk(GuestMapFn *fn, void *opaque);
+/* How many bytes are mapped. */
+abi_ulong guest_map_size(void);
 void guest_map_name(abi_ulong start, abi_ulong end, const char *name);
 
 void mmap_fork_prepare(void);

@@ -11,6 +11,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <linux/prctl.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 
 #include "linux-user/mmap.h"
 #include "linux-user/proc_self.h"
+#include "linux-user/signal.h"
 #include "linux-user/sys_common.h"
 
 /* A file of /proc in full (g_free), "" when it cannot be read. */
@@ -127,12 +129,49 @@ static GString *make_smaps(char *dir)
     return is_our_task(dir) ? proc_self_smaps() : proc_other_smaps(dir);
 }
 
-/* The host's line with the fields about addresses replaced (proc(5), fields count from 1). */
-static GString *make_stat(char *dir)
+static char *host_text(const char *dir, const char *name)
 {
-    char *path = g_strdup_printf("%s/stat", dir);
+    char *path = g_strdup_printf("%s/%s", dir, name);
     char *text = proc_host_text(path);
     g_free(path);
+    return text;
+}
+
+/* The host's lines with the signals that are the guest's, and the size without the emulator's. */
+static GString *make_status(char *dir)
+{
+    char *text = host_text(dir, "status");
+    char **lines = g_strsplit(text, "\n", -1);
+    GString *out = g_string_new(NULL);
+    uint64_t caught, ignored;
+    unsigned long kb, peak = 0;
+    signal_dispositions(current_task, &caught, &ignored);
+    for (char **l = lines; *l && **l; l++) {
+        if (g_str_has_prefix(*l, "SigCgt:")) {
+            g_string_append_printf(out, "SigCgt:\t%016" PRIx64 "\n", caught);
+        } else if (g_str_has_prefix(*l, "SigIgn:")) {
+            g_string_append_printf(out, "SigIgn:\t%016" PRIx64 "\n", ignored);
+        } else if (sscanf(*l, "VmPeak: %lu", &peak) == 1) {
+            /* with what follows: VmSize */
+        } else if (sscanf(*l, "VmSize: %lu", &kb) == 1) {
+            unsigned long size = guest_map_size() / 1024;
+            g_string_append_printf(out, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\n", size + MAX(peak, kb) - kb, size);
+        } else {
+            g_string_append_printf(out, "%s\n", *l);
+        }
+    }
+    g_strfreev(lines);
+    g_free(text);
+    return out;
+}
+
+/* The host's line with the fields about addresses and signals replaced (proc(5), fields count from 1). */
+static GString *make_stat(char *dir)
+{
+    char *text = host_text(dir, "stat");
+    const uint64_t low = 0x7fffffff;    /* of signals it has the first 31 only */
+    uint64_t caught, ignored;
+    signal_dispositions(current_task, &caught, &ignored);
     GString *out = g_string_new(NULL);
     char *comm_end = strrchr(text, ')');
     if (!comm_end) {
@@ -140,6 +179,7 @@ static GString *make_stat(char *dir)
         return out;
     }
     struct { unsigned field; abi_ulong value; } const ours[] = {
+        { 23, guest_map_size() },       { 33, ignored & low },      { 34, caught & low },
         { 26, process.start_code }, { 27, process.end_code },   { 28, process.start_stack },
         { 45, process.start_data }, { 46, process.end_data },   { 47, process.start_brk },
         { 48, process.arg_start },  { 49, process.arg_end },    { 50, process.env_start },
@@ -227,6 +267,7 @@ static const ProcFile proc_files[] = {
     { "environ", PROC_TASK, make_environ },
     { "auxv", PROC_TASK, make_auxv },
     { "stat", PROC_TASK, make_stat },
+    { "status", PROC_TASK, make_status },
     { "cpuinfo", PROC_ROOT, make_cpuinfo },
     { "arch", PROC_KERNEL, make_arch },
     { "osrelease", PROC_KERNEL, make_osrelease },

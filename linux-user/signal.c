@@ -720,6 +720,18 @@ void signal_fork_child(CPUState *cpu)
     task->signal_pending = 0;
 }
 
+void signal_dispositions(Task *task, uint64_t *caught, uint64_t *ignored)
+{
+    *caught = *ignored = 0;
+    pthread_mutex_lock(&task->sighand->lock);
+    for (int sig = 1; sig <= SIGNALS; sig++) {
+        abi_ulong handler = action_of(task->sighand, sig)->handler;
+        *ignored |= handler == GUEST_SIG_IGN ? sig_bit(sig) : 0;
+        *caught |= handler > GUEST_SIG_IGN ? sig_bit(sig) : 0;
+    }
+    pthread_mutex_unlock(&task->sighand->lock);
+}
+
 struct SigHand *signal_copy_actions(Task *task)
 {
     SigHand *copy = g_new0(SigHand, 1);

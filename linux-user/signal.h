@@ -65,6 +65,8 @@ struct SigHand *signal_copy_actions(Task *task);
 struct SigHand *signal_share_actions(Task *task);
 void signal_free_actions(struct SigHand *sighand);
 void signal_clear_handlers(Task *task);
+/* Which signals the guest catches, and which it ignores: bit 0 is signal 1. */
+void signal_dispositions(Task *task, uint64_t *caught, uint64_t *ignored);
 /* In a child that runs beside its parent in the same memory: what ends it ends it between blocks. */
 void signal_catch_fatal(Task *task);
 void signal_exec_prepare(Task *task);

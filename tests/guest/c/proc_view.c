@@ -281,6 +281,41 @@ static void another(void)
     CHECK(waitpid(pid, NULL, 0) == pid && marked[4096] == 0);
 }
 
+static void nothing(int sig)
+{
+}
+
+static unsigned long status_field(const char *name, int base)
+{
+    const char *at = strstr(slurp("/proc/self/status"), name);
+    CHECK(at);
+    return strtoul(at + strlen(name), NULL, base);
+}
+
+/* Signals are the guest's, and so is the size: all that is mapped. */
+static void own_status(void)
+{
+    signal(SIGUSR1, nothing);
+    signal(SIGSEGV, SIG_IGN);
+    signal(SIGRTMAX, SIG_IGN);
+    CHECK(status_field("SigCgt:\t", 16) == 1ul << (SIGUSR1 - 1));
+    unsigned long ignored = status_field("SigIgn:\t", 16);
+    CHECK((ignored >> (SIGSEGV - 1) & 1) && (ignored >> 63));
+    CHECK(stat_field(getpid(), 34) == 1ul << (SIGUSR1 - 1));
+    CHECK(stat_field(getpid(), 33) == (ignored & 0x7fffffff));
+    signal(SIGUSR1, SIG_DFL);
+    signal(SIGSEGV, SIG_DFL);
+    CHECK(status_field("SigCgt:\t", 16) == 0);
+    unsigned long size = status_field("VmSize:", 10), all = 0, start, end;
+    CHECK(stat_field(getpid(), 23) == size * 1024 && status_field("VmPeak:", 10) >= size);
+    for (const char *l = slurp("/proc/self/maps"); l; l = strchr(l, '\n') ? strchr(l, '\n') + 1 : NULL) {
+        if (sscanf(l, "%lx-%lx", &start, &end) == 2 && !(start >> 63)) {
+            all += end - start;
+        }
+    }
+    CHECK(all == size * 1024);
+}
+
 /* Whatever a file's size is limited to: these are not written. */
 static void limited(void)
 {
@@ -305,6 +340,7 @@ int main(void)
     by_all_paths();
     processors();
     extensions();
+    own_status();
     limited();
     another();
     return 0;

@@ -34,6 +34,9 @@ static inline const SyscallRow *current_row(const CPUState *cpu)
 /* Forward the row with its arguments converted (syscall_convert.c) when guest_base or -L ask for it. */
 abi_long forward_call(const SyscallRow *row, const abi_ulong *a, HostCall *call);
 
+/* An address that no process has, for a call that has to fail: the kernel says which error is first. */
+#define NOWHERE ((abi_ulong)1 << 63)
+
 /* The guest path at addr, relative to dirfd, for the host kernel: the guest's own string, or what
  * path_resolve_at() made of it in buf; or -errno, which path_failed() tells. */
 abi_ulong path_arg(abi_ulong dirfd, abi_ulong addr, PathFinal final, char buf[PATH_MAX]);

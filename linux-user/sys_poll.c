@@ -18,17 +18,16 @@ typedef struct CallMask {
     uint64_t mask;
 } CallMask;
 
-/* The mask at `set` of `size` bytes, none when NULL. Returns 0 or -errno. */
-static abi_long mask_read(CallMask *m, abi_ulong set, abi_ulong size)
+/* The mask at `set` of `size` bytes, none when NULL. Returns what the kernel is to be given in its place: what is
+ * wrong with it stays wrong, but other arguments may be looked at first. */
+static abi_ulong mask_read(CallMask *m, abi_ulong set, abi_ulong size)
 {
     m->given = set != 0;
     if (!set) {
         return 0;
     }
-    if (size != sizeof(m->mask)) {
-        return -EINVAL;
-    }
-    return guest_read(&m->mask, set, sizeof(m->mask)) ? 0 : -EFAULT;
+    bool read = size != sizeof(m->mask) || guest_read(&m->mask, set, sizeof(m->mask));
+    return read ? host_arg(&m->mask) : NOWHERE;
 }
 
 static abi_long call_masked(long nr, const abi_ulong *b, const CallMask *m)
@@ -43,29 +42,21 @@ static abi_long call_masked(long nr, const abi_ulong *b, const CallMask *m)
 /* Argument n is a mask (at `set`, NULL: none), n + 1 its size. */
 static abi_long call_mask_arg(long nr, abi_ulong *b, unsigned n, abi_ulong set, abi_ulong size)
 {
-    CallMask m;
-    abi_long ret = mask_read(&m, set, size);
-    if (ret < 0) {
-        return ret;
-    }
-    b[n] = m.given ? host_arg(&m.mask) : 0;
-    b[n + 1] = sizeof(m.mask);
+    CallMask m = { 0 };
+    b[n] = mask_read(&m, set, size);
+    b[n + 1] = size;
     return call_masked(nr, b, &m);
 }
 
 /* Argument 5 points to { mask, size }. */
 static abi_long call_mask_pair(long nr, abi_ulong *b, abi_ulong pair_addr)
 {
-    CallMask m;
+    CallMask m = { 0 };
     abi_ulong pair[2] = { 0, 0 };
     if (pair_addr && !guest_read(pair, pair_addr, sizeof(pair))) {
         return -EFAULT;
     }
-    abi_long ret = mask_read(&m, pair[0], pair[1]);
-    if (ret < 0) {
-        return ret;
-    }
-    pair[0] = host_arg(&m.mask);
+    pair[0] = mask_read(&m, pair[0], pair[1]);
     b[5] = m.given ? host_arg(pair) : 0;
     return call_masked(nr, b, &m);
 }

@@ -24,6 +24,9 @@ enum {
 
 abi_ulong path_arg(abi_ulong dirfd, abi_ulong addr, PathFinal final, char buf[PATH_MAX])
 {
+    if (path_failed(addr)) {
+        return NOWHERE;                 /* it is not one of our errors */
+    }
     if (!addr || !path_has_prefix()) {
         return shift_arg(addr);
     }

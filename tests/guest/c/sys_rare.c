@@ -263,6 +263,17 @@ static void first_errors(void)
     FAILS(EFAULT, syscall(SYS_ppoll, NULL, 0L, BAD, NULL, 4L));     /* the time is read before the size is seen */
     FAILS(EINVAL, syscall(SYS_ppoll, NULL, 0L, NULL, BAD, 4L));
     FAILS(EFAULT, syscall(SYS_ppoll, NULL, 0L, NULL, BAD, 8L));
+    FAILS(EFAULT, syscall(SYS_ppoll, NULL, 0L, BAD, &words, 4L));
+    FAILS(EINVAL, syscall(SYS_ppoll, NULL, 0L, NULL, &words, 4L));
+    FAILS(EFAULT, syscall(SYS_pselect6, 0L, NULL, NULL, NULL, BAD, (long[]){ (long)&words, 4 }));
+    FAILS(EINVAL, syscall(SYS_pselect6, 0L, NULL, NULL, NULL, NULL, (long[]){ (long)&words, 4 }));
+    FAILS(EFAULT, syscall(SYS_pselect6, 0L, NULL, NULL, NULL, NULL, (long[]){ BAD, 8 }));
+    FAILS(EFAULT, syscall(SYS_openat, AT_FDCWD, -1L, 0L));          /* an address, not an error */
+    FAILS(EFAULT, syscall(SYS_newfstatat, AT_FDCWD, -2L, &words, 0L));
+    FAILS(EINVAL, syscall(SYS_newfstatat, -1L, -1L, -1L, -1L));
+    FAILS(EFAULT, syscall(SYS_execve, -2L, NULL, NULL));
+    FAILS(EFAULT, syscall(SYS_chdir, -4000L));
+    FAILS(EFAULT, syscall(SYS_truncate, -1L, 0L));
     FAILS(EFAULT, syscall(SYS_pselect6, 0L, NULL, NULL, NULL, BAD, NULL));
     FAILS(EFAULT, syscall(SYS_pselect6, 0L, NULL, NULL, NULL, NULL, BAD));
     FAILS(EINVAL, syscall(SYS_pselect6, -1L, BAD, NULL, NULL, NULL, NULL));

@@ -99,10 +99,8 @@ abi_long sys_epoll_ctl(CPUState *cpu, const abi_ulong *a)
  * spread from the last to the first. Events that have no room when spread are lost. */
 static abi_long epoll_wait_masked(long nr, const abi_ulong *a, abi_ulong timeout)
 {
-    if ((int)a[2] > INT_MAX / (int)sizeof(GuestEpollEvent)) {
-        return -EINVAL;
-    }
-    abi_ulong b[6] = { a[0], shift_arg(a[1]), a[2], timeout };
+    bool too_many = (int)a[2] > INT_MAX / (int)sizeof(GuestEpollEvent);
+    abi_ulong b[6] = { a[0], shift_arg(a[1]), too_many ? 0 : a[2], timeout };   /* EINVAL as well */
     abi_long n = call_mask_arg(nr, b, 4, a[4], a[5]), room = n;
     for (abi_long i = n; i-- > 0;) {
         struct epoll_event ev;

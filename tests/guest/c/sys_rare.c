@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
@@ -279,6 +280,11 @@ static void first_errors(void)
     FAILS(EINVAL, syscall(SYS_pselect6, -1L, BAD, NULL, NULL, NULL, NULL));
     FAILS(EBADF, syscall(SYS_epoll_pwait, -1L, BAD, 1L, 0L, NULL, 8L));
     FAILS(EFAULT, syscall(SYS_epoll_pwait, -1L, BAD, 0L, 0L, BAD, 8L));
+    int ep = epoll_create1(0);
+    FAILS(EINVAL, syscall(SYS_epoll_pwait, ep, BAD, 0x7fffffffL, 0L, NULL, 8L));
+    long r = syscall(441, ep, BAD, 0x7fffffffL, BAD, NULL, 8L);     /* epoll_pwait2 */
+    CHECK(r < 0 && (errno == EFAULT || errno == ENOSYS));
+    close(ep);
     FAILS(EFAULT, syscall(SYS_futex, BAD, 0L, 0L, BAD, NULL, 0L));
     FAILS(EINVAL, syscall(SYS_futex, 7L, 0L, 0L, NULL, NULL, 0L));
     FAILS(EFAULT, syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0L, BAD, NULL));

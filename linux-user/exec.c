@@ -14,6 +14,7 @@
 #include <linux/landlock.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -125,7 +126,8 @@ typedef struct ExecFile {
     const char *guest_path; /* what the child is told; the same string if nothing else is known */
     int flags;                      /* of execveat */
     int fd;                         /* open for reading, -1: it may only be executed */
-    bool set_id;
+    struct stat st;
+    bool set_user, set_group;
 } ExecFile;
 
 static abi_long exec_check(const ExecFile *f)
@@ -173,7 +175,9 @@ static abi_long exec_file_open(ExecFile *f)
     if (f->fd < 0 && errno != EACCES) {
         return -errno;
     }
-    f->set_id = st.st_mode & S_ISUID || (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+    f->set_user = st.st_mode & S_ISUID;
+    f->set_group = (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+    f->st = st;
     return 0;
 }
 
@@ -297,8 +301,17 @@ static void add_started_options(Scratch *s)
     }
 }
 
+/* The users of f when it runs, where they are emulated. A script has those of its interpreter, of
+ * which nobody knows that it is set-user-ID. */
+static char *ids_of(const ExecFile *f)
+{
+    bool same = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 || exec_kind(f->fd) == EXEC_SCRIPT;
+    uint32_t user = ids_show_uid(f->st.st_uid), group = ids_show_gid(f->st.st_gid);
+    return ids_state(f->set_user && !same ? &user : NULL, f->set_group && !same ? &group : NULL);
+}
+
 /* The options that a child gets. */
-static void add_options(Scratch *s)
+static void add_options(Scratch *s, const ExecFile *f)
 {
     add_started_options(s);
     if (self_fd >= 0) {             /* the child may need it as much as we do */
@@ -314,7 +327,7 @@ static void add_options(Scratch *s)
         add_option(s, "-root-paths", path_prefix());
     }
     if (path_is_root() || ids.on) {
-        add_option(s, "-ids", keep(s, ids_state()));
+        add_option(s, "-ids", keep(s, ids_of(f)));
     }
 }
 
@@ -361,7 +374,7 @@ static abi_long exec_rivet(Task *task, Scratch *s, const ExecFile *f, char **env
     }
     s->argv = g_ptr_array_sized_new(guest->len + 32);
     add_option(s, "rivet", NULL);
-    add_options(s);
+    add_options(s, f);
     if (filters >= 0) {
         add_option(s, "-seccomp", keep(s, g_strdup_printf("%d", filters)));
     }
@@ -425,7 +438,7 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
     }
     signal_exec_prepare(task);
     ret = -ENOEXEC;
-    bool by_kernel = !here || (f->set_id && !ids.on);
+    bool by_kernel = !here || ((f->set_user || f->set_group) && !ids.on);
     if (by_kernel && !task->seccomp && !path_is_root()) {
         /* A set-user-ID program gets its rights only from the kernel, through binfmt_misc. Under
          * filters, and a root that is a matter of paths, there is nothing but RISC-V: they could not

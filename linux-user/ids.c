@@ -1,5 +1,6 @@
 /*
- * linux-user/ids.c: see ids.h.
+ * linux-user/ids.c: see ids.h. Capabilities follow capabilities(7) and security/commoncap.c; those of
+ * files are not looked at.
  */
 #include "linux-user/ids.h"
 
@@ -8,21 +9,119 @@
 #include <unistd.h>
 
 #include <glib.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
 
 IdState ids;
 
-/* ---- state as text: four users, four groups, the supplementary groups; "host": the kernel's ---- */
+#define BIT(cap) (1ull << (cap))
 
-char *ids_state(void)
+static const uint64_t file_system_caps = BIT(CAP_CHOWN) | BIT(CAP_MKNOD) | BIT(CAP_DAC_OVERRIDE) |
+                                         BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER) |
+                                         BIT(CAP_FSETID) | BIT(CAP_LINUX_IMMUTABLE) |
+                                         BIT(CAP_MAC_OVERRIDE);
+
+/* ---- capabilities: what follows from users ---- */
+
+bool ids_capable(unsigned cap)
+{
+    return ids.caps.effective & BIT(cap);
+}
+
+static bool has_root(const Ids *i)
+{
+    return i->real == 0 || i->effective == 0 || i->saved == 0;
+}
+
+void ids_users_changed(const Ids *old)
+{
+    CapState *c = &ids.caps;
+    const Ids *new = &ids.user;
+    if (c->securebits & SECBIT_NO_SETUID_FIXUP) {
+        return;
+    }
+    if (has_root(old) && !has_root(new)) {
+        if (!(c->securebits & SECBIT_KEEP_CAPS)) {
+            c->permitted = c->effective = 0;
+        }
+        c->ambient = 0;
+    }
+    if (old->effective == 0 && new->effective != 0) {
+        c->effective = 0;
+    } else if (old->effective != 0 && new->effective == 0) {
+        c->effective = c->permitted;
+    } else if (old->fs == 0 && new->fs != 0) {
+        c->effective &= ~file_system_caps;
+    } else if (old->fs != 0 && new->fs == 0) {
+        c->effective |= c->permitted & file_system_caps;
+    }
+}
+
+void ids_caps_of_program(IdState *s, bool changed)
+{
+    CapState *c = &s->caps;
+    bool rooted = !(c->securebits & SECBIT_NOROOT);
+    c->ambient = changed ? 0 : c->ambient;
+    c->permitted = c->effective = c->ambient;
+    if (rooted && (s->user.real == 0 || s->user.effective == 0)) {
+        c->permitted |= c->inheritable | c->bounding;
+    }
+    if (rooted && s->user.effective == 0) {
+        c->effective = c->permitted;
+    }
+    c->securebits &= ~(uint32_t)SECBIT_KEEP_CAPS;
+}
+
+/* ---- state as text: users, groups, capabilities, other groups; "host": the kernel's ---- */
+
+enum { NUMBERS = 14 };
+
+/* Number i of the state that has a place of its own. */
+static uint64_t get_number(const IdState *s, unsigned i)
+{
+    const CapState *c = &s->caps;
+    const uint64_t all[NUMBERS] = {
+        s->user.real,  s->user.effective,  s->user.saved,  s->user.fs,
+        s->group.real, s->group.effective, s->group.saved, s->group.fs,
+        c->effective,  c->permitted,       c->inheritable, c->bounding,
+        c->ambient,    c->securebits,
+    };
+    return all[i];
+}
+
+static void set_number(IdState *s, unsigned i, uint64_t n)
+{
+    uint32_t *id[] = { &s->user.real,  &s->user.effective,  &s->user.saved,  &s->user.fs,
+                       &s->group.real, &s->group.effective, &s->group.saved, &s->group.fs };
+    uint64_t *set[] = { &s->caps.effective, &s->caps.permitted, &s->caps.inheritable,
+                        &s->caps.bounding, &s->caps.ambient };
+    if (i < G_N_ELEMENTS(id)) {
+        *id[i] = (uint32_t)n;
+    } else if (i < NUMBERS - 1) {
+        *set[i - G_N_ELEMENTS(id)] = n;
+    } else {
+        s->caps.securebits = (uint32_t)n;
+    }
+}
+
+static void take_over(Ids *i, const uint32_t *owner)
+{
+    i->effective = owner ? *owner : i->effective;
+    i->saved = i->fs = i->effective;
+}
+
+char *ids_state(const uint32_t *user, const uint32_t *group)
 {
     if (!ids.on) {
         return g_strdup("host");
     }
+    IdState new = ids;
+    take_over(&new.user, user);
+    take_over(&new.group, group);
+    ids_caps_of_program(&new, user || group);
     GString *s = g_string_new(NULL);
-    const Ids *both[] = { &ids.user, &ids.group };
-    for (unsigned i = 0; i < 2; i++) {
-        g_string_append_printf(s, "%u:%u:%u:%u:", both[i]->real, both[i]->effective,
-                               both[i]->effective, both[i]->effective);
+    for (unsigned i = 0; i < NUMBERS; i++) {
+        g_string_append_printf(s, "%llu:", (unsigned long long)get_number(&new, i));
     }
     for (unsigned i = 0; i < ids.group_count; i++) {
         g_string_append_printf(s, "%u:", ids.groups[i]);
@@ -32,29 +131,29 @@ char *ids_state(void)
 
 bool ids_emulate(const char *state)
 {
-    uint32_t *all[] = { &ids.user.real,  &ids.user.effective,  &ids.user.saved,  &ids.user.fs,
-                        &ids.group.real, &ids.group.effective, &ids.group.saved, &ids.group.fs };
     ids.on = !state || strcmp(state, "host") != 0;
     ids.host_uid = geteuid();
     ids.host_gid = getegid();
+    ids.caps.effective = ids.caps.permitted = ids.caps.bounding = IDS_ALL_CAPS;
     if (!state || !ids.on) {
         return true;
     }
     ids.groups = g_new(uint32_t, strlen(state));
-    for (unsigned i = 0; *state; i++) {
+    unsigned i;
+    for (i = 0; *state; i++) {
         char *end;
-        unsigned long id = strtoul(state, &end, 10);
-        if (end == state || *end != ':' || id >= UINT32_MAX) {
+        unsigned long long n = strtoull(state, &end, 10);
+        if (end == state || *end != ':') {
             return false;
         }
-        if (i < G_N_ELEMENTS(all)) {
-            *all[i] = (uint32_t)id;
+        if (i < NUMBERS) {
+            set_number(&ids, i, n);
         } else {
-            ids.groups[ids.group_count++] = (uint32_t)id;
+            ids.groups[ids.group_count++] = (uint32_t)n;
         }
         state = end + 1;
     }
-    return true;
+    return i >= NUMBERS;
 }
 
 /* ---- what is shown ---- */

@@ -5,6 +5,7 @@
  * rules, an owner that cannot be given is said to be, and a device that cannot be made is an empty
  * file. Owners are not remembered: everything is the real user's, shown as root.
  */
+#include <linux/capability.h>
 #include <sys/stat.h>
 
 #include "linux-user/ids.h"
@@ -73,10 +74,19 @@ abi_long sys_getresgid(CPUState *cpu, const abi_ulong *a)
 
 /* ---- what is set ---- */
 
-/* As with CAP_SETUID and CAP_SETGID. */
-static bool is_privileged(void)
+static bool may_set(const Ids *i)
 {
-    return ids.user.effective == 0;
+    return ids_capable(i == &ids.user ? CAP_SETUID : CAP_SETGID);
+}
+
+static abi_long set_all(Ids *i, Ids new)
+{
+    Ids old = *i;
+    *i = new;
+    if (i == &ids.user) {
+        ids_users_changed(&old);
+    }
+    return 0;
 }
 
 static bool is_one_of(uint32_t id, const Ids *i)
@@ -89,22 +99,20 @@ static abi_long set_one(Ids *i, uint32_t id)
     if (id == (uint32_t)NO_ID) {
         return -EINVAL;
     }
-    if (is_privileged()) {
-        *i = (Ids){ id, id, id, id };
-        return 0;
+    if (may_set(i)) {
+        return set_all(i, (Ids){ id, id, id, id });
     }
     if (id != i->real && id != i->saved) {
         return -EPERM;
     }
-    i->effective = i->fs = id;
-    return 0;
+    return set_all(i, (Ids){ i->real, id, i->saved, id });
 }
 
 static abi_long set_real_effective(Ids *i, uint32_t real, uint32_t effective)
 {
     Ids new = *i;
     bool set_real = real != (uint32_t)NO_ID, set_effective = effective != (uint32_t)NO_ID;
-    if (!is_privileged() && ((set_real && real != i->real && real != i->effective) ||
+    if (!may_set(i) && ((set_real && real != i->real && real != i->effective) ||
                              (set_effective && !is_one_of(effective, i)))) {
         return -EPERM;
     }
@@ -113,30 +121,30 @@ static abi_long set_real_effective(Ids *i, uint32_t real, uint32_t effective)
     if (set_real || (set_effective && effective != i->real)) {
         new.saved = new.effective;
     }
-    *i = new;
-    return 0;
+    return set_all(i, new);
 }
 
 static abi_long set_three(Ids *i, uint32_t real, uint32_t effective, uint32_t saved)
 {
     const uint32_t want[] = { real, effective, saved };
     for (unsigned k = 0; k < 3; k++) {
-        if (want[k] != (uint32_t)NO_ID && !is_one_of(want[k], i) && !is_privileged()) {
+        if (want[k] != (uint32_t)NO_ID && !is_one_of(want[k], i) && !may_set(i)) {
             return -EPERM;
         }
     }
-    i->real = real != (uint32_t)NO_ID ? real : i->real;
-    i->effective = effective != (uint32_t)NO_ID ? effective : i->effective;
-    i->saved = saved != (uint32_t)NO_ID ? saved : i->saved;
-    i->fs = i->effective;
-    return 0;
+    Ids new = *i;
+    new.real = real != (uint32_t)NO_ID ? real : i->real;
+    new.effective = effective != (uint32_t)NO_ID ? effective : i->effective;
+    new.saved = saved != (uint32_t)NO_ID ? saved : i->saved;
+    new.fs = new.effective;
+    return set_all(i, new);
 }
 
 static abi_long set_fs(Ids *i, uint32_t id)
 {
     uint32_t old = i->fs;
-    if (id != (uint32_t)NO_ID && (is_privileged() || is_one_of(id, i))) {
-        i->fs = id;
+    if (id != (uint32_t)NO_ID && (may_set(i) || is_one_of(id, i) || id == old)) {
+        set_all(i, (Ids){ i->real, i->effective, i->saved, id });
     }
     return old;
 }
@@ -224,7 +232,7 @@ abi_long sys_setgroups(CPUState *cpu, const abi_ulong *a)
     if (G_LIKELY(!ids.on)) {
         return sys_forward(cpu, a);
     }
-    if (!is_privileged()) {
+    if (!ids_capable(CAP_SETGID)) {
         return -EPERM;
     }
     unsigned n = (unsigned)a[0];
@@ -249,13 +257,13 @@ abi_long sys_chown(CPUState *cpu, const abi_ulong *a)
 {
     abi_long ret = sys_forward(cpu, a);
     bool refused = ret == -EPERM || ret == -EINVAL;
-    return refused && ids.on && is_privileged() ? 0 : ret;
+    return refused && ids.on && ids_capable(CAP_CHOWN) ? 0 : ret;
 }
 
 abi_long sys_mknodat(CPUState *cpu, const abi_ulong *a)
 {
     abi_long ret = sys_forward(cpu, a);
-    if (ret == -EPERM && ids.on && is_privileged()) {
+    if (ret == -EPERM && ids.on && ids_capable(CAP_MKNOD)) {
         const abi_ulong file[6] = { a[0], a[1], S_IFREG | (a[2] & 07777) };
         ret = sys_forward(cpu, file);
     }

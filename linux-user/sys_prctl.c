@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 
 #include "exec/log.h"
+#include "linux-user/ids.h"
 #include "linux-user/mdwe.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/sys_common.h"
@@ -27,6 +28,12 @@ static abi_long prctl_forward(CPUState *cpu, const abi_ulong *a)
         b[i] = row->kinds[i] == 'p' ? shift_arg(a[i + 1]) : a[i + 1];
     }
     return host_syscall(SYS_prctl, row->nr, b[0], b[1], b[2], b[3]);
+}
+
+/* About capabilities: the emulated ones, if they are. */
+static abi_long prctl_ids(CPUState *cpu, const abi_ulong *a)
+{
+    return ids.on ? ids_prctl(a) : prctl_forward(cpu, a);
 }
 
 static abi_long prctl_absent(CPUState *cpu, const abi_ulong *a)

@@ -2,6 +2,7 @@
  * linux-user/sys_process.c: processes, threads, scheduling.
  * Source: kernel/fork.c, kernel/exit.c, kernel/sched/syscalls.c.
  */
+#include <linux/capability.h>
 #include <linux/membarrier.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -156,7 +157,7 @@ static abi_long change_root_path(const Task *task, const abi_ulong *a)
         return ret;
     }
     close((int)ret);
-    if (ids_euid() != 0 || task->is_vfork_child) {
+    if ((ids.on && !ids_capable(CAP_SYS_CHROOT)) || task->is_vfork_child) {
         return -EPERM;
     }
     root_change(realpath((const char *)(uintptr_t)path, dir));

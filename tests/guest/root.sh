@@ -6,6 +6,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 failed=0
+user=                   # users are emulated where the kernel knows us by one
+[ "$(id -u)" = 0 ] || user=emulated
 chmod 755 "$dir"
 $cc -O1 -w -static -o "$dir/view" "$here/root/view.c" || exit 2
 echo outside >"$dir/secret"
@@ -52,26 +54,26 @@ kept() {
 
 if [ "$linkage" = static ]; then
     make_root one
-    expect "$rivet" --root "$root" /view "" "$dir/secret"
+    expect "$rivet" --root "$root" /view "" "$dir/secret" $user
     make_root two
-    cd "$root/.." && expect env RIVET_ROOT=./two "$rivet" view "" "$dir/secret"
+    cd "$root/.." && expect env RIVET_ROOT=./two "$rivet" view "" "$dir/secret" $user
     cd /
     kept "$rivet" --root "$root"
     if [ "$(id -u)" = 0 ]; then
         make_root three
         chown -R 65534:65534 "$root"
-        expect setpriv --reuid 65534 --regid 65534 --clear-groups "$rivet" -root "$root" /view "" "$dir/secret"
+        expect setpriv --reuid 65534 --regid 65534 --clear-groups "$rivet" -root "$root" /view "" "$dir/secret" emulated
     fi
 fi
 
 # Without namespaces.
 make_root four
-expect "$rivet" -root-paths "$root" /view "" "$dir/secret"
+expect "$rivet" -root-paths "$root" /view "" "$dir/secret" $user
 kept "$rivet" -root-paths "$root"
 if [ "$(id -u)" = 0 ]; then
     make_root five
     chown -R 65534:65534 "$root"
-    expect setpriv --reuid 65534 --regid 65534 --clear-groups "$rivet" -root-paths "$root" view "" "$dir/secret"
+    expect setpriv --reuid 65534 --regid 65534 --clear-groups "$rivet" -root-paths "$root" view "" "$dir/secret" emulated
 fi
 
 # What is no directory is one line.

@@ -5,6 +5,7 @@
  *   /to-view -> /view                /script #!/to-view      /dir/to-script -> /script
  *   /etc/up -> ../../../../etc/motd  /dir/abs -> /etc/motd   /etc/dir -> /dir      /loop -> /loop
  *   /host is a dynamic program of the host's
+ *   argv[3] is there if users are emulated
  *   /secret does not exist inside; ../secret and argv[2] (its host path) do, outside
  */
 #define _GNU_SOURCE
@@ -15,7 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -24,6 +27,7 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include <linux/capability.h>
 #include <linux/openat2.h>
 
 static int failed;
@@ -314,6 +318,67 @@ static void users(void)
     CHECK(geteuid() == 0);
 }
 
+static int set_caps(uint64_t effective, uint64_t permitted)
+{
+    struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+    struct __user_cap_data_struct d[2] = {
+        { (uint32_t)effective, (uint32_t)permitted, 0 },
+        { (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), 0 },
+    };
+    return (int)syscall(SYS_capset, &h, d);
+}
+
+static uint64_t effective_caps(void)
+{
+    struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+    struct __user_cap_data_struct d[2];
+    CHECK(syscall(SYS_capget, &h, d) == 0);
+    return d[0].effective | (uint64_t)d[1].effective << 32;
+}
+
+/* Rights that outlive the change of user, as setpriv(1) keeps them; and what takes them away. */
+static void capabilities(void)
+{
+    const uint64_t both = 1 << CAP_SETUID | 1 << CAP_SETGID;
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK((effective_caps() & both) == both);
+        CHECK(prctl(PR_SET_KEEPCAPS, 1) == 0 && prctl(PR_GET_KEEPCAPS) == 1);
+        CHECK(prctl(PR_CAPBSET_DROP, CAP_SYS_TIME) == 0);
+        CHECK(prctl(PR_CAPBSET_READ, CAP_SYS_TIME) == 0 && prctl(PR_CAPBSET_READ, CAP_SETUID) == 1);
+        CHECK(setresuid(33, 33, 33) == 0 && effective_caps() == 0);
+        CHECK(setresgid(33, 33, 33) < 0 && errno == EPERM);
+        CHECK(set_caps(both, both) == 0 && effective_caps() == both);
+        CHECK(setresgid(33, 33, 33) == 0);
+        CHECK(set_caps(0, 1 << CAP_SETUID) == 0 && setuid(0) < 0 && errno == EPERM);
+        CHECK(set_caps(both, both) < 0 && errno == EPERM);
+        CHECK(set_caps(1 << CAP_SETUID, 1 << CAP_SETUID) == 0 && setuid(0) == 0);
+        CHECK(prctl(PR_SET_KEEPCAPS, 0) == 0 && setuid(33) == 0 && effective_caps() == 0);
+        CHECK(set_caps(1 << CAP_SETUID, 1 << CAP_SETUID) < 0 && errno == EPERM);
+        CHECK(run((char *[]){ "/view", "uid", NULL }, 0) == 33);
+        exit(failed);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+/* Where the kernel does not decide. */
+static void set_user_id(void)
+{
+    CHECK(link("/view", "/dir/suid") == 0 && chmod("/dir/suid", 04755) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(setuid(33) == 0);
+        CHECK(run((char *[]){ "/dir/suid", "suid", NULL }, 0) == 44);
+        CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+        CHECK(run((char *[]){ "/dir/suid", "uid", NULL }, 0) == 33);
+        exit(failed);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(unlink("/dir/suid") == 0 && chmod("/view", 0755) == 0);
+}
+
 static void root_again(void)
 {
     pid_t pid = fork();
@@ -344,6 +409,9 @@ int main(int argc, char **argv)
     if (!strcmp(what, "uid")) {
         return geteuid() == getuid() ? (int)geteuid() : 1;
     }
+    if (!strcmp(what, "suid")) {
+        return getuid() == 33 && geteuid() == 0 && getauxval(AT_SECURE) && setuid(0) == 0 ? 44 : 1;
+    }
     if (!strcmp(what, "exec")) {            /* in the end a child that is this process */
         execl("/view", "view", "leaf", NULL);
         return 1;
@@ -359,6 +427,10 @@ int main(int argc, char **argv)
     proc();
     programs();
     users();
+    capabilities();
+    if (argc > 3) {
+        set_user_id();
+    }
     CHECK(link("/view", "/dir/sub/view") == 0);
     root_again();
     puts(failed ? "failed" : "ok");

@@ -478,7 +478,7 @@ abi_long strace_call(CPUState *cpu, abi_ulong nr, const SyscallRow *row, const a
         s = NULL;
     }
     char *begun = s ? g_string_free(s, FALSE) : NULL;
-    abi_long ret = row->handler(cpu, args);
+    abi_long ret = syscall_run(cpu, row, args);
     if (over) {
         return ret;
     }

@@ -49,6 +49,8 @@ typedef struct SyscallRow {
 
 /* The row of a number of the riscv64 table, NULL where it has a hole. */
 const SyscallRow *syscall_row(abi_ulong nr);
+/* Make the call of a row: the handler, again after what is put right for it. */
+abi_long syscall_run(CPUState *cpu, const SyscallRow *row, const abi_ulong *a);
 
 /* Run the row's handler and print the call. */
 abi_long strace_call(CPUState *cpu, abi_ulong nr, const SyscallRow *row, const abi_ulong *a);

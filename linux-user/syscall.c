@@ -8,6 +8,7 @@
 #include "exec/log.h"
 #include "linux-user/host_nr.h"
 #include "linux-user/mmap.h"
+#include "linux-user/override.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/sys_common.h"
 
@@ -39,6 +40,18 @@ const SyscallRow *syscall_row(abi_ulong nr)
     return nr < G_N_ELEMENTS(rows) && rows[nr].name ? &rows[nr] : NULL;
 }
 
+abi_long syscall_run(CPUState *cpu, const SyscallRow *row, const abi_ulong *a)
+{
+    abi_long ret = row->handler(cpu, a);
+    if (G_UNLIKELY(ret == -EFAULT) && guest_code_unwatch_all()) {
+        ret = row->handler(cpu, a);     /* the kernel wrote to a page of code that we had protected */
+    }
+    if (G_UNLIKELY(ret == -EACCES)) {
+        ret = override_refused(cpu, row, a);
+    }
+    return ret;
+}
+
 abi_long syscall_dispatch(CPUState *cpu, abi_ulong nr, const abi_ulong *a)
 {
     if (G_UNLIKELY(((Task *)cpu->opaque)->seccomp)) {
@@ -54,11 +67,7 @@ abi_long syscall_dispatch(CPUState *cpu, abi_ulong nr, const abi_ulong *a)
     if (G_UNLIKELY(!row)) {
         return -ENOSYS;
     }
-    abi_long ret = row->handler(cpu, a);
-    if (G_UNLIKELY(ret == -EFAULT) && guest_code_unwatch_all()) {
-        ret = row->handler(cpu, a);     /* the kernel wrote to a page of code that we had protected */
-    }
-    return ret;
+    return syscall_run(cpu, row, a);
 }
 
 bool syscall_returns(uint64_t nr)

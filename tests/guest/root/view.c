@@ -379,6 +379,27 @@ static void set_user_id(void)
     CHECK(unlink("/dir/suid") == 0 && chmod("/view", 0755) == 0);
 }
 
+/* Modes do not bind root: the emulated one neither. */
+static void modes(void)
+{
+    struct stat st;
+    int fd = open("/dir/locked", O_WRONLY | O_CREAT | O_EXCL, 0);
+    CHECK(fd >= 0 && write(fd, "x", 1) == 1 && close(fd) == 0);
+    CHECK(same("/dir/locked", "x") && access("/dir/locked", R_OK | W_OK) == 0);
+    CHECK((fd = open("/dir/locked", O_WRONLY)) >= 0 && close(fd) == 0);
+    CHECK(stat("/dir/locked", &st) == 0 && (st.st_mode & 07777) == 0);
+    CHECK(chmod("/dir/locked", 0440) == 0 && truncate("/dir/locked", 0) == 0);
+    CHECK(stat("/dir/locked", &st) == 0 && (st.st_mode & 07777) == 0440 && st.st_size == 0);
+    CHECK(mkdir("/dir/closed", 0) == 0 && mkdir("/dir/closed/in", 0) == 0);
+    CHECK(rename("/dir/locked", "/dir/closed/in/file") == 0 && same("/dir/closed/in/file", ""));
+    CHECK(chdir("/dir/closed/in") == 0 && access("file", F_OK) == 0 && chmod("file", 0600) == 0);
+    CHECK(symlink("file", "link") == 0 && stat("../in/link", &st) == 0);
+    CHECK((st.st_mode & 07777) == 0600 && unlink("link") == 0 && unlink("file") == 0);
+    CHECK(stat("/dir/closed/in", &st) == 0 && (st.st_mode & 07777) == 0);
+    CHECK(stat("/dir/closed", &st) == 0 && (st.st_mode & 07777) == 0);
+    CHECK(chdir("/") == 0 && rmdir("/dir/closed/in") == 0 && rmdir("/dir/closed") == 0);
+}
+
 static void root_again(void)
 {
     pid_t pid = fork();
@@ -428,6 +449,7 @@ int main(int argc, char **argv)
     programs();
     users();
     capabilities();
+    modes();
     if (argc > 3) {
         set_user_id();
     }

@@ -59,6 +59,8 @@ if [ "$linkage" = static ]; then
     cd "$root/.." && expect env RIVET_ROOT=./two "$rivet" view "" "$dir/secret" $user
     cd /
     kept "$rivet" --root "$root"
+    mknod "$root/dev/null" c 1 3 2>/dev/null        # may not be allowed
+    [ ! -e /dev/pts/ptmx ] || expect "$rivet" --root "$root" /view terminals
     if [ "$(id -u)" = 0 ]; then
         make_root three
         chown -R 65534:65534 "$root"

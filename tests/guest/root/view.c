@@ -433,6 +433,10 @@ int main(int argc, char **argv)
     if (!strcmp(what, "suid")) {
         return getuid() == 33 && geteuid() == 0 && getauxval(AT_SECURE) && setuid(0) == 0 ? 44 : 1;
     }
+    if (!strcmp(what, "terminals")) {
+        puts(access("/dev/pts/ptmx", F_OK) == 0 ? "ok" : "no terminals");
+        return 0;
+    }
     if (!strcmp(what, "exec")) {            /* in the end a child that is this process */
         execl("/view", "view", "leaf", NULL);
         return 1;

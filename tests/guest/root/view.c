@@ -379,6 +379,31 @@ static void set_user_id(void)
     CHECK(unlink("/dir/suid") == 0 && chmod("/view", 0755) == 0);
 }
 
+/* What one socket says of the other's user: what the users themselves say. */
+static void credentials(void)
+{
+    int s[2], on = 1;
+    struct ucred c = { 0 };
+    socklen_t len = sizeof(c);
+    CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, s) == 0);
+    CHECK(getsockopt(s[0], SOL_SOCKET, SO_PEERCRED, &c, &len) == 0 && len == sizeof(c));
+    CHECK(c.pid == getpid() && c.uid == 0 && c.gid == 0);
+    CHECK(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0);
+    union { struct cmsghdr h; char room[CMSG_SPACE(sizeof(c))]; } control = { 0 };
+    char byte = 'x';
+    struct iovec iov = { &byte, 1 };
+    struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+                        .msg_controllen = sizeof(control) };
+    control.h = (struct cmsghdr){ CMSG_LEN(sizeof(c)), SOL_SOCKET, SCM_CREDENTIALS };
+    memcpy(CMSG_DATA(&control.h), &c, sizeof(c));
+    CHECK(sendmsg(s[0], &m, 0) == 1 && !memcmp(CMSG_DATA(&control.h), &c, sizeof(c)));
+    memset(&control, 0, sizeof(control));
+    CHECK(recvmsg(s[1], &m, 0) == 1 && control.h.cmsg_type == SCM_CREDENTIALS);
+    CHECK(!memcmp(CMSG_DATA(&control.h), &c, sizeof(c)));
+    close(s[0]);
+    close(s[1]);
+}
+
 /* Modes do not bind root: the emulated one neither. */
 static void modes(void)
 {
@@ -454,6 +479,7 @@ int main(int argc, char **argv)
     users();
     capabilities();
     modes();
+    credentials();
     if (argc > 3) {
         set_user_id();
     }

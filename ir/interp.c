@@ -6,8 +6,8 @@
  * "some" NaN, the interpreter always gives the negative quiet one, which is not the canonical
  * one: a result that lacks its fcanon shows.
  *
- * Guest memory is accessed with host accesses of the op's size; a fault in one is the caller's
- * SIGSEGV, with st->pc naming the guest insn.
+ * Guest memory is accessed with host accesses of the op's size, unless the caller makes them; a fault
+ * in one is the caller's SIGSEGV, with st->pc naming the guest insn.
  */
 #include "ir/ir.h"
 
@@ -125,41 +125,58 @@ static uint64_t cas(void *p, unsigned size_log2, uint64_t expected, uint64_t des
 #undef CAS
 }
 
-/* guest_ld .. guest_cmpxchg; false: the access is misaligned and may not be. */
-static bool run_memory(Run *r, const IrOp *op, const uint64_t in[IR_MAX_IN], uint64_t *out)
+bool ir_interp_access(void *opaque, IrAccess kind, void *p, unsigned size_log2, uint64_t value,
+                      uint64_t expected, uint64_t *out)
+{
+    switch (kind) {
+    case IR_ACCESS_LOAD:
+        *out = load(p, size_log2);
+        break;
+    case IR_ACCESS_STORE:
+        memcpy(p, &value, (size_t)1 << size_log2);
+        break;
+    case IR_ACCESS_CAS:
+        *out = cas(p, size_log2, expected, value);
+        break;
+    }
+    return true;
+}
+
+/* guest_ld .. guest_cmpxchg; 0, or IR_INTERP_...: why not. */
+static uint32_t run_memory(Run *r, const IrOp *op, const uint64_t in[IR_MAX_IN], uint64_t *out)
 {
     bool has_disp = op->opcode == IR_guest_ld || op->opcode == IR_guest_st;
     IrMemOp mo = (IrMemOp)op->k[op->opcode == IR_guest_cmpxchg ? 0 : 1];
     uint64_t addr = in[0] + (has_disp ? op->k[0] : 0);
     unsigned size_log2 = mo & MO_SIZE;
     if (misaligned(mo, addr)) {
-        return false;
+        return IR_INTERP_MISALIGNED;
     }
-    void *p = (void *)(uintptr_t)(addr + r->st->guest_base);
+    void *p = (void *)(uintptr_t)(addr + r->st->guest_base), *opaque = r->st->opaque;
+    IrAccessFn *access = r->st->access ? r->st->access : ir_interp_access;
+    uint64_t v = 0, want;
+    bool done;
     switch (op->opcode) {
     case IR_guest_ld:
-        *out = extend(mo, load(p, size_log2));
+        done = access(opaque, IR_ACCESS_LOAD, p, size_log2, 0, 0, &v);
         break;
     case IR_guest_st:
-        memcpy(p, &in[1], (size_t)1 << size_log2);
+        done = access(opaque, IR_ACCESS_STORE, p, size_log2, in[1], 0, &v);
         break;
-    case IR_guest_amo: {
-        uint64_t old = load(p, size_log2);
-        for (;;) {
-            uint64_t seen = cas(p, size_log2, old, amo_compute((IrAmo)op->k[0], mo, old, in[1]));
-            if (seen == old) {
-                break;
-            }
-            old = seen;
-        }
-        *out = extend(mo, old);
+    case IR_guest_amo:
+        done = access(opaque, IR_ACCESS_LOAD, p, size_log2, 0, 0, &v);
+        do {
+            want = v;
+            done = done && access(opaque, IR_ACCESS_CAS, p, size_log2,
+                                  amo_compute((IrAmo)op->k[0], mo, v, in[1]), want, &v);
+        } while (done && v != want);
         break;
-    }
     default:
-        *out = extend(mo, cas(p, size_log2, in[1], in[2]));
+        done = access(opaque, IR_ACCESS_CAS, p, size_log2, in[2], in[1], &v);
         break;
     }
-    return true;
+    *out = extend(mo, v);
+    return done ? 0 : IR_INTERP_STOPPED;
 }
 
 static uint64_t run_env(Run *r, const IrOp *op, uint64_t v)
@@ -212,6 +229,7 @@ IrExit ir_interp(const IrContext *ir, IrInterpState *st)
         IrType t = (IrType)op->type;
         uint64_t in[IR_MAX_IN] = { 0 };
         uint64_t out = 0;
+        uint32_t stop;
         for (unsigned i = 0; i < op->nin; i++) {
             in[i] = read_temp(&run, op->in[i]);
         }
@@ -240,8 +258,9 @@ IrExit ir_interp(const IrContext *ir, IrInterpState *st)
         case IR_guest_st:
         case IR_guest_amo:
         case IR_guest_cmpxchg:
-            if (!run_memory(&run, op, in, &out)) {
-                return (IrExit){ .kind = IR_EXIT_TB, .pc = st->pc, .reason = IR_INTERP_MISALIGNED };
+            stop = run_memory(&run, op, in, &out);
+            if (stop) {
+                return (IrExit){ .kind = IR_EXIT_TB, .pc = st->pc, .reason = stop };
             }
             out = fit(t, out);
             break;

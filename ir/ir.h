@@ -175,15 +175,24 @@ typedef enum IrExitKind {
 typedef struct IrExit {
     IrExitKind kind;
     uint64_t pc;                /* next guest pc */
-    uint32_t slot, reason;      /* reason: IR_INTERP_MISALIGNED after a failed MO_ALIGN check */
+    uint32_t slot, reason;      /* or IR_INTERP_... */
 } IrExit;
-#define IR_INTERP_MISALIGNED UINT32_MAX
+#define IR_INTERP_MISALIGNED UINT32_MAX         /* after a failed MO_ALIGN check */
+#define IR_INTERP_STOPPED (UINT32_MAX - 1)      /* IrInterpState.access said so; pc is that insn */
+typedef enum IrAccess { IR_ACCESS_LOAD, IR_ACCESS_STORE, IR_ACCESS_CAS } IrAccess;
+/* An access to guest memory: 1 << size_log2 bytes at p; CAS: value where expected was. *out: what was
+ * there (LOAD, CAS). False: nothing was done, stop. */
+typedef bool IrAccessFn(void *opaque, IrAccess kind, void *p, unsigned size_log2, uint64_t value,
+                        uint64_t expected, uint64_t *out);
+IrAccessFn ir_interp_access;        /* plain; opaque is not used */
 typedef struct IrInterpState {
     void *env;
     uintptr_t guest_base;
     uint32_t fflags;
     uint32_t round;
     uint64_t pc;                /* of the current insn_start, for faults */
+    IrAccessFn *access;         /* NULL: ir_interp_access() */
+    void *opaque;
 } IrInterpState;
 IrExit ir_interp(const IrContext *ir, IrInterpState *st);
 

@@ -41,6 +41,11 @@ void cold_init(void)
     cold_threshold = !usable ? 0 : exec_options.cold < COUNT_MASK ? exec_options.cold : COUNT_MASK;
 }
 
+void cold_stop(void)
+{
+    cold_threshold = 0;
+}
+
 void cold_forget_pages(void)
 {
     atomic_fetch_add(&map_generation, 1);

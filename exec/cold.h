@@ -24,6 +24,9 @@ void cold_init(void);
 /* In the child of a fork. */
 void cold_fork_child(void);
 
+/* From now on all code is translated. */
+void cold_stop(void);
+
 /* Mappings of guest memory have changed. */
 void cold_forget_pages(void);
 

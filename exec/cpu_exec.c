@@ -16,6 +16,7 @@
 #include "exec/cpu_set.h"
 #include "exec/image.h"
 #include "exec/log.h"
+#include "exec/section.h"
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
 #include "frontend/translate.h"
@@ -159,6 +160,8 @@ static CPUException exit_reason(CPUState *cpu, CPUException reason)
         guest_code_fenced(0, ~(vaddr)4095);
         tb_revalidate_all();
         return EXCP_NONE;
+    case EXCP_SECTION:
+        return section_run(cpu, true);
     case EXCP_FLAGS:
         cpu_set_frm(&cpu->env, cpu->env.frm);
         return EXCP_NONE;
@@ -168,6 +171,12 @@ static CPUException exit_reason(CPUState *cpu, CPUException reason)
     default:
         return reason;
     }
+}
+
+CPUException cpu_exit_reason(CPUState *cpu, const IrExit *e)
+{
+    return exit_reason(cpu, e->reason == IR_INTERP_MISALIGNED ? EXCP_MISALIGNED
+                                                              : (CPUException)e->reason);
 }
 
 static bool interrupted(CPUState *cpu)
@@ -198,7 +207,7 @@ static CPUException interpret(CPUState *cpu, uint32_t cflags)
     cpu_set_fflags(&cpu->env, st.fflags);
     cpu_set_frm(&cpu->env, cpu->env.frm);
     cpu->env.pc = e.pc;
-    return e.kind == IR_EXIT_TB ? exit_reason(cpu, (CPUException)e.reason) : EXCP_NONE;
+    return e.kind == IR_EXIT_TB ? cpu_exit_reason(cpu, &e) : EXCP_NONE;
 }
 
 static uint64_t slot_pc(const TranslationBlock *tb, uint64_t slot)
@@ -218,6 +227,17 @@ static CPUException run(CPUState *cpu)
         if (__builtin_expect(__atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST), 0) &&
             interrupted(cpu)) {
             return EXCP_INTERRUPT;
+        }
+        if (__builtin_expect(section_watching, 0)) {
+            uint64_t start = env->pc;
+            CPUException excp = section_run(cpu, false);
+            if (excp != EXCP_NONE) {
+                return excp;
+            }
+            if (env->pc != start) {
+                last = NULL;
+                continue;
+            }
         }
         if (__builtin_expect(exec_options.interp, 0)) {
             CPUException excp = interpret(cpu, cflags);

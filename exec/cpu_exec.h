@@ -50,7 +50,9 @@ typedef struct CPUState {
     _Atomic uint32_t interrupt; /* cpu_request_exit() was called */
     CPUFault fault;             /* valid after EXCP_FAULT */
     IrInterpState *interp_state;    /* -tier interp: the IR being interpreted, else NULL */
-    bool emulating;             /* in rv_emulate(): env is exact (cold.c) */
+    bool emulating;             /* in rv_emulate() or section_run(): env is exact (cold.c, section.c) */
+    uint32_t rseq_signature;    /* if env.rseq_cs is one */
+    struct SectionRunner *section;      /* of section.c, NULL: none yet */
     uint32_t cold_generation;   /* cold_page[] can be executed in this generation of mappings */
     uint64_t cold_page[COLD_PAGES];     /* by low bits of the page number */
     uint8_t cold_limit[COLD_PAGES];     /* how often a block there is emulated */
@@ -149,6 +151,7 @@ void tb_flush_all(CPUState *self);
 /* From now on others look at guest memory: a second thread, another process through a shared mapping. Call
  * before they can. Until then atomic insns and fences cost nothing; TBs that rely on it are dropped. */
 void exec_memory_shared(void);
+bool exec_memory_is_ours(void);                     /* it was not called yet */
 
 /* rt_sigprocmask(SIG_SETMASK) on the host, 64 signals. */
 void cpu_restore_host_mask(const void *mask);

@@ -25,6 +25,7 @@
 #include "exec/cold.h"
 #include "exec/fork_page.h"
 #include "exec/own_map.h"
+#include "exec/section.h"
 #include "exec/tb_cache.h"
 #include "frontend/translate.h"
 
@@ -138,6 +139,7 @@ CPUState *cpu_create(void)
     memset(&cpu->env, 0, sizeof(cpu->env));
     cpu->env.fp_status = FP_STATUS_RESET;
     cpu->env.res_addr = ~(uint64_t)0;
+    cpu->env.rseq_cs = ~(uint64_t)0;
     return cpu;
 }
 
@@ -146,11 +148,13 @@ CPUState *cpu_clone(const CPUState *from)
     CPUState *cpu = cpu_new();
     cpu->env = from->env;
     cpu->env.res_addr = ~(uint64_t)0;
+    cpu->env.rseq_cs = ~(uint64_t)0;
     return cpu;
 }
 
 static void cpu_unmap(CPUState *cpu)
 {
+    section_free(cpu->section);
     munmap(cpu->ras, RAS_GUARD + RAS_BYTES);
     munmap(cpu, sizeof(*cpu));
 }

@@ -79,6 +79,8 @@ void tb_region_refuted(TranslationBlock *tb);           /* takes it; tb, left by
 
 /* cpu_exec.c */
 void cpu_request_leave_all(void);                       /* each CPU comes to the loop at a poll */
+struct IrExit;
+CPUException cpu_exit_reason(CPUState *cpu, const struct IrExit *e);    /* of an IR_EXIT_TB */
 uint32_t exec_cflags(void);                             /* of all TBs of this process */
 void cpu_jump_cache_drop(const TranslationBlock *tb);   /* in every CPU; tb_lock held */
 void cpu_reset_prediction(CPUState *cpu);               /* jump cache and return stack */

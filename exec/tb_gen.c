@@ -11,6 +11,7 @@
 #include "exec/code_buffer.h"
 #include "exec/log.h"
 #include "exec/perf_map.h"
+#include "exec/section.h"
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
 #include "exec/tb_gen.h"
@@ -110,6 +111,7 @@ void tb_gen_prepare(DisasContext *dc, const TbSource *src, uint64_t pc, uint32_t
     dc->g = &gen_globals;
     dc->exts = exec_options.exts;
     dc->alone = memory_is_ours;
+    dc->watch_rseq = section_watching;
     dc->ecall_stays = exec_options.interp ? NULL : exec_options.ecall_stays;
 }
 

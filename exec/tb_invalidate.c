@@ -235,9 +235,14 @@ static void drop_if_needs_alone(TranslationBlock *tb, void *opaque)
     }
 }
 
+bool exec_memory_is_ours(void)
+{
+    return __atomic_load_n(&memory_is_ours, __ATOMIC_RELAXED);
+}
+
 void exec_memory_shared(void)
 {
-    if (!__atomic_load_n(&memory_is_ours, __ATOMIC_RELAXED)) {
+    if (!exec_memory_is_ours()) {
         return;
     }
     pthread_mutex_lock(&tb_lock);

@@ -35,6 +35,7 @@ typedef struct CPURISCVState {
     /* Sticky fp flags and rounding mode in the host's form (MXCSR). Read and write it through
      * cpu_fflags(), cpu_set_fflags(), cpu_set_frm() only. */
     uint32_t fp_status;
+    uint64_t rseq_cs;           /* address of this thread's rseq.rseq_cs (exec/section.h); ~0: none */
 } CPURISCVState;
 
 /* Why generated code came back (reason of exit_tb) and what cpu_exec() returns. */
@@ -49,6 +50,7 @@ typedef enum CPUException {
     EXCP_FLAGS,                 /* internal to exec: env->frm was stored, bring fp_status in line by
                                    cpu_set_frm() and go on at env->pc */
     EXCP_MISALIGNED,            /* internal to exec: a failed MO_ALIGN check; comes out as EXCP_FAULT */
+    EXCP_SECTION,               /* internal to exec: the insn at env->pc stores to env->rseq_cs */
 } CPUException;
 
 /* fp status in the host's form <-> fcsr fields (x86 MXCSR: IE DE ZE OE UE PE = bits 0..5, RC = bits

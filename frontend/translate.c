@@ -227,10 +227,40 @@ static void riscv_insn_start(DisasContextBase *base)
     }
 }
 
+/* An aligned one of these is seen by the kernel whole or not at all, as rseq_cs has to be stored. */
+static bool stores_doubleword(const DecodedInsn *d)
+{
+    switch (d->id) {
+    case RV_sd: case RV_fsd: case RV_sc_d:
+    case RV_amoswap_d: case RV_amoadd_d: case RV_amoxor_d: case RV_amoand_d: case RV_amoor_d:
+    case RV_amomin_d: case RV_amomax_d: case RV_amominu_d: case RV_amomaxu_d:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Leave before the insn if it is going to store to rseq_cs. */
+static void watch_rseq(DisasContext *dc, const DecodedInsn *d)
+{
+    IrContext *ir = dc->base.ir;
+    IrTemp *addr = ir_temp_new(ir, IR_INT), *rseq_cs = ir_temp_new(ir, IR_INT);
+    IrLabel *other = ir_label_new(ir);
+    ir_gen_add(ir, IR_I64, addr, trans_get_x(dc, d->rs1),
+               ir_const(ir, d->id == RV_sd || d->id == RV_fsd ? (uint64_t)d->imm : 0));
+    ir_gen_env_ld(ir, IR_I64, rseq_cs, offsetof(CPURISCVState, rseq_cs));
+    ir_gen_brcond(ir, IR_I64, addr, rseq_cs, IR_COND_NE, other);
+    ir_gen_exit_tb(ir, IR_I64, EXCP_SECTION, dc->pc);
+    ir_gen_set_label(ir, IR_I64, other);
+}
+
 static void riscv_translate_insn(DisasContextBase *base)
 {
     DisasContext *dc = riscv_dc(base);
     const DecodedInsn *d = &dc->insn;
+    if (dc->watch_rseq && stores_doubleword(d)) {
+        watch_rseq(dc, d);
+    }
     if (d->id == RV_ILLEGAL || !trans_table[d->id](dc, d)) {
         trans_exit(dc, EXCP_ILLEGAL, dc->pc);
     }

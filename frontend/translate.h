@@ -22,6 +22,7 @@ typedef struct DisasContext {
     RvExtSet exts;
     bool (*ecall_stays)(uint64_t nr);   /* by cpu_ecall(), for this number; NULL: for none */
     bool alone;                 /* in: nobody else looks at guest memory now */
+    bool watch_rseq;            /* in: stores may be to env->rseq_cs: leave by EXCP_SECTION then */
     bool needs_alone;           /* out: and this TB is good only as long as that is so */
     uint8_t frm;                /* dynamic rounding mode in force (from tb_flags) */
     uint64_t pc;                /* of the insn being translated */

@@ -328,6 +328,21 @@ static bool is_pristine(uint64_t start, uint64_t end)
     return pristine;
 }
 
+const ImageRange *image_only_range(const CodeImage *im)
+{
+    const ImageRange *only = NULL;
+    unsigned n = atomic_load_explicit(&nranges, memory_order_relaxed);
+    for (unsigned i = 0; i < n; i++) {
+        if (ranges[i].image == im && ranges[i].start < ranges[i].end) {
+            if (only) {
+                return NULL;
+            }
+            only = &ranges[i];
+        }
+    }
+    return only;
+}
+
 bool image_is_pristine(const CodeImage *im)
 {
     unsigned n = atomic_load_explicit(&nranges, memory_order_relaxed);
@@ -396,6 +411,7 @@ static CodeImage *image_for(const GuestCodeOrigin *o)
     CodeImage *im = &images[nimages++];
     im->key = *key;
     im->settled = o->settled;
+    im->proven = true;
     open_image(im);
     return im;
 }
@@ -411,7 +427,9 @@ static bool attach_locked(uint64_t pc)
     if (!im) {
         return false;
     }
-    if (im->h && !(im->h->settled && o.settled && is_pristine(o.start, o.end))) {
+    bool proven = im->h && im->h->settled && o.settled && is_pristine(o.start, o.end);
+    im->proven &= proven;
+    if (im->h && !proven) {
         check_contents(im, o.start, o.end);
     }
     return add_range(o.start, o.end, im) && im->h;

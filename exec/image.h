@@ -57,6 +57,11 @@ void image_save(void);
 /* In the child of a fork; bare: not by the C library's fork(), so that malloc() cannot be trusted. */
 void image_fork_child(bool bare);
 
+/* Is it known that the word is not in the guest's code [start, end), at an even address? Known are words
+ * that somebody may look for: IMAGE_ABSENT. */
+enum { IMAGE_ABSENT = (int)0xf1401073 };        /* the signature of C libraries for rseq(2) */
+bool image_lacks_word(uint64_t start, uint64_t end, uint32_t word);
+
 uint64_t image_hash(const void *p, size_t n);
 
 /* ---- for exec/ ---- */

@@ -33,7 +33,8 @@ typedef struct ImageHeader {
     uint32_t ntbs, npages, first_page, nalone;
     uint32_t stubs, stubs_size, index;  /* offsets in the file but for the size */
     uint32_t settled;           /* the identity stood for the contents when this was made */
-    uint32_t reserved;
+    uint32_t absent_word;       /* is not in [absent_start, absent_end) of the guest's file, as distances */
+    uint32_t absent_start, absent_end;  /* from key.base */
     uint64_t index_hash;
     uint64_t header_hash;       /* of all before */
 } ImageHeader;
@@ -44,6 +45,7 @@ typedef struct CodeImage {
     const uint64_t *page_hash;
     const uint32_t *page_first, *pc, *tb, *alone;
     bool settled;               /* as of GuestCodeOrigin */
+    bool proven;                /* so does h->settled, and the guest's memory is the file's, in all ranges */
     struct timespec found;      /* st_ctim of the file that was found, used or not */
 } CodeImage;
 
@@ -62,6 +64,8 @@ extern uint64_t image_config;
 
 /* The range that pc lies in, or NULL. */
 ImageRange *image_range_at(uint64_t pc);
+/* The one range of the image; NULL: there are more, or none. tb_lock held. */
+const ImageRange *image_only_range(const CodeImage *im);
 /* The i-th image, or NULL. tb_lock held. */
 CodeImage *image_nth(unsigned i);
 
@@ -69,6 +73,9 @@ CodeImage *image_nth(unsigned i);
 bool image_header_fits(const ImageHeader *h, uint64_t size, const ImageKey *key);
 /* The name in the cache directory of the image for key. */
 void image_path(const ImageKey *key, char *buf, size_t size);
+
+/* Fill in absent_* of h, which is being made for im; the rest before it is valid. tb_lock held. */
+void image_note_absent(const CodeImage *im, ImageHeader *h);
 
 /* The bytes of the guest page at addr. False when it cannot be read as code. */
 bool image_fetch_page(uint64_t addr, uint8_t bytes[IMAGE_PAGE]);

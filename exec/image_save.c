@@ -543,6 +543,7 @@ static void fill(Writer *w, size_t stubs_size, const uint64_t *hash, uint32_t np
     h->config = image_config;
     h->key = w->im->key;
     h->settled = w->im->settled && image_is_pristine(w->im);
+    image_note_absent(w->im, h);
     h->stubs = align(sizeof(*h), 64);
     h->stubs_size = (uint32_t)stubs_size;
     memcpy(buffer(w) + h->stubs, code_buffer.base, stubs_size);

@@ -17,6 +17,7 @@ uint64_t guest_base;
 extern const char guest_guard_start[], guest_guard_end[], guest_guard_fail[];
 long guest_copy_guarded(void *dst, const void *src, size_t n);
 long guest_strnlen_guarded(const char *s, size_t max);
+long guest_find_guarded(const void *p, size_t n, uint32_t word);
 
 bool guest_read(void *dst, abi_ulong src, size_t n)
 {
@@ -31,6 +32,23 @@ bool guest_write(abi_ulong dst, const void *src, size_t n)
 abi_long guest_strnlen(abi_ulong s, size_t max)
 {
     return guest_strnlen_guarded(g2h(s), max);
+}
+
+bool guest_find(abi_ulong start, abi_ulong end, uint32_t word)
+{
+    enum { PAGE = 4096 };
+    long found = start < end ? guest_find_guarded(g2h(start), end - start, word) : 0;
+    if (found < 0 && end - start > PAGE) {          /* page by page, then; the last two bytes with it */
+        found = 0;
+        for (abi_ulong a = start; a < end && found <= 0; a += PAGE) {
+            uint32_t across;
+            found = guest_find_guarded(g2h(a), PAGE, word);
+            if (found <= 0 && a + PAGE < end && guest_read(&across, a + PAGE - 2, sizeof(across))) {
+                found = across == word;
+            }
+        }
+    }
+    return found > 0;
 }
 
 char *guest_strdup(abi_ulong s)

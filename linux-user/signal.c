@@ -31,6 +31,7 @@
 #include "exec/log.h"
 #include "exec/own_map.h"
 #include "linux-user/coredump.h"
+#include "linux-user/rseq.h"
 #include "linux-user/syscall.h"
 
 #ifndef SA_RESTORER
@@ -383,6 +384,9 @@ abi_long signal_action(CPUState *cpu, int sig, abi_ulong act, abi_ulong oldact, 
         action_set(sh, sig, &sa);
     }
     pthread_mutex_unlock(&sh->lock);
+    if (act && sa.handler > GUEST_SIG_IGN) {
+        rseq_handler_set(cpu);
+    }
     return oldact && !guest_write(oldact, &old, sizeof(old)) ? -EFAULT : 0;
 }
 
@@ -527,6 +531,7 @@ void signal_deliver(CPUState *cpu, int sig, const siginfo_t *info)
         return;
     }
     decide_restart(cpu, task);
+    rseq_signal(cpu);
     if (!sigframe_setup(cpu, sig, info, &sa)) {
         if (sig == SIGSEGV) {
             die(cpu, SIGSEGV, info);

@@ -34,6 +34,7 @@ enum {
     MAX_AUX = 40,
     SIGFRAME_SIZE = 1088,           /* struct rt_sigframe with FP state, 16-aligned */
     USER_HZ = 100,
+    AUX_RSEQ_FEATURE_SIZE = 27, AUX_RSEQ_ALIGN = 28,
     AUX_MINSIGSTKSZ = 51,
     AUX_L1I_SIZE = 40, AUX_L1I_GEOMETRY, AUX_L1D_SIZE, AUX_L1D_GEOMETRY, AUX_L2_SIZE,
     AUX_L2_GEOMETRY, AUX_L3_SIZE, AUX_L3_GEOMETRY,
@@ -157,6 +158,12 @@ typedef struct Aux {
     uint64_t type, value;
 } Aux;
 
+/* rseq.c: the host's own, or none. */
+static uint64_t host_rseq(uint64_t type)
+{
+    return guest_base ? 0 : getauxval(type);
+}
+
 static unsigned make_auxv(Aux *av, abi_ulong execfn, abi_ulong random)
 {
     enum { LINE = 64, GEOMETRY = 8 << 16 | LINE };     /* 8 ways */
@@ -180,13 +187,17 @@ static unsigned make_auxv(Aux *av, abi_ulong execfn, abi_ulong random)
         { AT_GID, ids_gid() }, { AT_EGID, ids_egid() },
         { AT_SECURE, getauxval(AT_SECURE) || ids_uid() != ids_euid() || ids_gid() != ids_egid() },
         { AT_RANDOM, random },
+        { AUX_RSEQ_FEATURE_SIZE, host_rseq(AUX_RSEQ_FEATURE_SIZE) },
+        { AUX_RSEQ_ALIGN, host_rseq(AUX_RSEQ_ALIGN) },
         { AT_EXECFN, execfn },
         { AT_NULL, 0 },
     };
     _Static_assert(G_N_ELEMENTS(all) <= MAX_AUX, "room for the auxiliary vector");
     unsigned n = 0;
     for (unsigned i = 0; i < G_N_ELEMENTS(all); i++) {
-        if (all[i].type != AT_SYSINFO_EHDR || process.vdso) {
+        bool optional = all[i].type == AT_SYSINFO_EHDR || all[i].type == AUX_RSEQ_FEATURE_SIZE ||
+                        all[i].type == AUX_RSEQ_ALIGN;
+        if (!optional || all[i].value) {
             av[n++] = all[i];
         }
     }

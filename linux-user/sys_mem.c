@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "linux-user/mmap.h"
+#include "linux-user/rseq.h"
 #include "linux-user/sys_common.h"
 #include "linux-user/uring.h"
 
@@ -18,6 +19,9 @@ abi_long sys_mmap(CPUState *cpu, const abi_ulong *a)
     if (ret > 0 && (int)a[4] >= 0) {
         uring_mapped((int)a[4], a[5], (abi_ulong)ret);
     }
+    if (ret > 0) {
+        rseq_mapped(cpu, (abi_ulong)ret, a[1], (int)a[2], !((int)a[3] & MAP_ANONYMOUS));
+    }
     return ret;
 }
 
@@ -28,7 +32,12 @@ abi_long sys_munmap(CPUState *cpu, const abi_ulong *a)
 
 abi_long sys_mprotect(CPUState *cpu, const abi_ulong *a)
 {
-    return guest_mprotect(a[0], a[1], (int)a[2]);
+    abi_long ret = guest_mprotect(a[0], a[1], (int)a[2]);
+    rseq_attend(cpu);
+    if (ret == 0 && ((int)a[2] & PROT_EXEC)) {
+        rseq_code_made(cpu, a[0], a[1]);
+    }
+    return ret;
 }
 
 abi_long sys_mremap(CPUState *cpu, const abi_ulong *a)
@@ -48,7 +57,11 @@ abi_long sys_brk(CPUState *cpu, const abi_ulong *a)
 
 abi_long sys_shmat(CPUState *cpu, const abi_ulong *a)
 {
-    return guest_shmat((int)a[0], a[1], (int)a[2]);
+    abi_long ret = guest_shmat((int)a[0], a[1], (int)a[2]);
+    if (ret > 0) {
+        rseq_attend(cpu);
+    }
+    return ret;
 }
 
 abi_long sys_shmdt(CPUState *cpu, const abi_ulong *a)

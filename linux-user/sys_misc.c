@@ -15,6 +15,7 @@
 
 #include "linux-user/hwprobe.h"
 #include "linux-user/mmap.h"
+#include "linux-user/rseq.h"
 #include "linux-user/sys_common.h"
 
 abi_long sys_uname(CPUState *cpu, const abi_ulong *a)
@@ -41,6 +42,7 @@ abi_long sys_riscv_flush_icache(CPUState *cpu, const abi_ulong *a)
     /* The kernel ignores the range and flushes all; naming none means all here as well. */
     guest_code_fenced(a[1] > a[0] ? a[0] : 0, a[1] > a[0] ? a[1] : ~(abi_ulong)4095);
     if (a[1] > a[0]) {
+        rseq_code_made(cpu, a[0], a[1] - a[0]);
         tb_revalidate_range(a[0], a[1] - 1);
     } else {
         tb_revalidate_all();

@@ -308,7 +308,7 @@ abi_long sys_membarrier(CPUState *cpu, const abi_ulong *a)
     enum { GET_REGISTRATIONS = 1 << 9 };
     static _Atomic bool registered;
     int cmd = (int)a[0];
-    if (cmd & RSEQ) {
+    if ((cmd & RSEQ) && guest_base) {
         return -EINVAL;             /* see sys_rseq() */
     }
     if (cmd == MEMBARRIER_CMD_PRIVATE_EXPEDITED && !a[1] && !registered) {
@@ -320,7 +320,7 @@ abi_long sys_membarrier(CPUState *cpu, const abi_ulong *a)
     }
     switch (cmd) {
     case MEMBARRIER_CMD_QUERY:
-        return ret & ~(abi_long)RSEQ;
+        return guest_base ? ret & ~(abi_long)RSEQ : ret;
     case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
         registered = true;
         break;
@@ -332,18 +332,4 @@ abi_long sys_membarrier(CPUState *cpu, const abi_ulong *a)
         return registered ? ret : ret & ~(abi_long)MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
     }
     return ret;
-}
-
-/* ---- what we do not offer ---- */
-
-/*
- * As a kernel built without it, and so without AT_RSEQ_* in the auxiliary vector; the C library then asks
- * getcpu(). A critical section must not commit once its thread was preempted, which the host's kernel does
- * on its own and tells nobody: it compares the host's pc with the guest's addresses, and a check in
- * generated code would leave a gap between itself and the commit. To give a CPU number that is
- * up to date without that would break who relies on it for more.
- */
-abi_long sys_rseq(CPUState *cpu, const abi_ulong *a)
-{
-    return -ENOSYS;
 }

@@ -45,6 +45,7 @@ typedef struct Task {
     /* threads (thread.c) */
     abi_ulong clear_child_tid;
     abi_ulong robust_list;
+    uint32_t rseq_size;             /* of the struct rseq that is registered (rseq.c) */
     bool exiting;                   /* exit(2) was called: cpu_loop() ends the thread */
     int exit_code;
     bool is_vfork_child;            /* or any other process that shares its parent's memory */

@@ -27,6 +27,7 @@
 #include "exec/log.h"
 #include "exec/stats.h"
 #include "linux-user/mmap.h"
+#include "linux-user/rseq.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/signal.h"
 #include "linux-user/syscall.h"
@@ -241,6 +242,7 @@ static int host_thread_create(Task *task, pthread_t *thread, void *(*fn)(void *)
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     signal_thread_begin(task);
     exec_memory_shared();
+    rseq_attend(task->cpu);
     int err = pthread_create(thread, &attr, fn, arg);
     signal_thread_end(task);
     pthread_attr_destroy(&attr);
@@ -394,6 +396,7 @@ void thread_exit(CPUState *cpu)
 
     signal_fini_thread(task);
     walk_robust_list(task);
+    rseq_thread_exit(task);
     if (!guest_base) {
         host_syscall(SYS_set_robust_list, NULL,
                      3 * sizeof(long)); /* the host need not walk it again */

@@ -87,13 +87,18 @@ static const SectionCode *code_for(uint32_t signature)
 
 /* ---- the interpreter ---- */
 
-/* What runs the sections of one CPU, and the piece of code that it has run last. */
-typedef struct SectionRunner {
+/* IR of the code at pc, up to end at most, or of one insn. */
+typedef struct SectionPiece {
     IrContext *ir;
     RiscvGlobals globals;
-    uint64_t pc, end;           /* the IR is of the code at pc, up to end at most */
+    uint64_t pc, end;           /* end 0: one insn */
     uint32_t flags, avail;
     uint8_t bytes[TB_MAX_BYTES];
+} SectionPiece;
+
+/* What runs the sections of one CPU. */
+typedef struct SectionRunner {
+    SectionPiece store, inside; /* run last, and perhaps again: what entered a section, and what is in it */
     /* the section that is running */
     uint64_t *cs;               /* rseq_cs */
     uint64_t entered;           /* what the guest has stored there, 0: it has left */
@@ -141,56 +146,59 @@ static bool access_outside(void *opaque, IrAccess kind, void *p, unsigned size_l
 
 static unsigned fetch_kept(void *opaque, uint64_t pc, void *buf, unsigned len)
 {
-    const SectionRunner *r = opaque;
-    uint64_t off = pc - r->pc;
-    unsigned n = off >= r->avail ? 0 : r->avail - off < len ? (unsigned)(r->avail - off) : len;
-    memcpy(buf, r->bytes + off, n);
+    const SectionPiece *ps = opaque;
+    uint64_t off = pc - ps->pc;
+    unsigned n = off >= ps->avail ? 0 : ps->avail - off < len ? (unsigned)(ps->avail - off) : len;
+    memcpy(buf, ps->bytes + off, n);
     return n;
 }
 
-/* IR of the code at env->pc, up to end at most, or of one insn. False: cpu->fault says why not. */
-static bool make_ir(CPUState *cpu, SectionRunner *r, uint64_t end, bool single)
+/* The IR for env->pc; end 0: of one insn. False: cpu->fault says why there is none. */
+static bool make_ir(CPUState *cpu, SectionPiece *ps, uint64_t end)
 {
     CPURISCVState *env = &cpu->env;
     uint8_t now[TB_MAX_BYTES];
     uint64_t left = end - env->pc;
-    single = single || left < 4;            /* perhaps the end is in the middle of it */
-    unsigned want = single ? 4 : left < sizeof(now) ? (unsigned)left : (unsigned)sizeof(now);
+    end = left < 4 ? 0 : end;               /* perhaps the end is in the middle of it */
+    unsigned want = !end ? 4 : left < sizeof(now) ? (unsigned)left : (unsigned)sizeof(now);
     unsigned avail = guest_fetch(env->pc, now, want, &cpu->fault);
     if (!avail) {
         return false;
     }
-    if (r->pc == env->pc && r->end == (single ? 0 : end) && r->flags == cpu_tb_flags(env) &&
-        r->avail == avail && memcmp(r->bytes, now, avail) == 0) {
+    if (ps->pc == env->pc && ps->end == end && ps->flags == cpu_tb_flags(env) &&
+        ps->avail == avail && memcmp(ps->bytes, now, avail) == 0) {
         return true;
     }
     DisasContext dc;
-    TbSource src = { .fetch = fetch_kept, .opaque = r, .window = r->bytes };
-    r->pc = env->pc;
-    r->end = single ? 0 : end;
-    r->flags = cpu_tb_flags(env);
-    r->avail = avail;
-    memcpy(r->bytes, now, avail);
-    ir_reset(r->ir);
-    tb_gen_prepare(&dc, &src, env->pc, r->flags, exec_cflags());
-    dc.base.ir = r->ir;
-    dc.base.max_insns = single ? 1 : TB_MAX_INSNS;
+    TbSource src = { .fetch = fetch_kept, .opaque = ps, .window = ps->bytes };
+    ps->pc = env->pc;
+    ps->end = end;
+    ps->flags = cpu_tb_flags(env);
+    ps->avail = avail;
+    memcpy(ps->bytes, now, avail);
+    if (!ps->ir) {
+        ps->ir = ir_new();
+        riscv_translate_init(ps->ir, &ps->globals);
+    }
+    ir_reset(ps->ir);
+    tb_gen_prepare(&dc, &src, env->pc, ps->flags, exec_cflags());
+    dc.base.ir = ps->ir;
+    dc.base.max_insns = end ? TB_MAX_INSNS : 1;
     dc.base.window_size = avail;
-    dc.g = &r->globals;
+    dc.g = &ps->globals;
     dc.alone = dc.watch_rseq = false;
     dc.ecall_stays = NULL;
     translator_loop(&riscv_translator_ops, &dc.base);
     return true;
 }
 
-/* Run the IR. */
-static IrExit run_ir(CPUState *cpu, SectionRunner *r, IrAccessFn *access)
+static IrExit run_ir(CPUState *cpu, SectionRunner *r, const SectionPiece *ps, IrAccessFn *access)
 {
     CPURISCVState *env = &cpu->env;
     IrInterpState st = { .env = env, .fflags = cpu_fflags(env),
                          .round = env->frm < IR_RMM ? env->frm : IR_RNE, .access = access,
                          .opaque = r };
-    IrExit e = ir_interp(r->ir, &st);
+    IrExit e = ir_interp(ps->ir, &st);
     cpu_set_fflags(env, st.fflags);
     cpu_set_frm(env, env->frm);
     return e;
@@ -200,16 +208,22 @@ static SectionRunner *runner_of(CPUState *cpu)
 {
     if (!cpu->section) {
         cpu->section = g_new0(SectionRunner, 1);
-        cpu->section->ir = ir_new();
-        riscv_translate_init(cpu->section->ir, &cpu->section->globals);
     }
     return cpu->section;
+}
+
+static void piece_free(SectionPiece *ps)
+{
+    if (ps->ir) {
+        ir_free(ps->ir);
+    }
 }
 
 void section_free(SectionRunner *r)
 {
     if (r) {
-        ir_free(r->ir);
+        piece_free(&r->store);
+        piece_free(&r->inside);
         g_free(r);
     }
 }
@@ -251,12 +265,12 @@ static CPUException run_section(CPUState *cpu, SectionRunner *r, const SectionDe
             *(volatile uint64_t *)r->cs != r->held) {
             return abort_section(cpu, r, d);
         }
-        if (!make_ir(cpu, r, d->start + d->length, false)) {
+        if (!make_ir(cpu, &r->inside, d->start + d->length)) {
             give_up(r, entered);
             return EXCP_FAULT;
         }
         env->pc = d->abort;                 /* for faults: the kernel has seen to rseq_cs */
-        IrExit e = run_ir(cpu, r, access_in_section);
+        IrExit e = run_ir(cpu, r, &r->inside, access_in_section);
         if (e.kind == IR_EXIT_TB && e.reason == IR_INTERP_STOPPED) {
             return abort_section(cpu, r, d);
         }
@@ -276,10 +290,10 @@ static CPUException run_section(CPUState *cpu, SectionRunner *r, const SectionDe
 /* One insn outside of it. */
 static CPUException run_insn(CPUState *cpu, SectionRunner *r)
 {
-    if (!make_ir(cpu, r, cpu->env.pc + 4, true)) {
+    if (!make_ir(cpu, &r->store, 0)) {
         return EXCP_FAULT;
     }
-    IrExit e = run_ir(cpu, r, access_outside);
+    IrExit e = run_ir(cpu, r, &r->store, access_outside);
     cpu->env.pc = e.pc;
     return e.kind == IR_EXIT_TB ? cpu_exit_reason(cpu, &e) : EXCP_NONE;
 }

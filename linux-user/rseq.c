@@ -25,7 +25,7 @@
 enum { MIN_SIZE = 32 };             /* of struct rseq, as it first was */
 
 enum { MAX_SIGNATURES = 8 };        /* C libraries have one, programs perhaps another */
-enum { MAX_MADE = 16 << 20 };       /* bytes of memory of no file that are searched: more is reserved only */
+enum { MAX_MADE = 16 << 20 };       /* bytes of writable code that are searched: more is reserved for it only */
 
 /* All that were registered. No lock: who adds one searches all code after that, who maps code searches
  * it for all of them after that. */
@@ -42,7 +42,7 @@ typedef struct CodeRange {
 
 static void add_code(void *opaque, abi_ulong start, abi_ulong end, int prot, const char *name)
 {
-    if ((prot & PROT_EXEC) && (*name || end - start <= MAX_MADE)) {
+    if ((prot & PROT_EXEC) && (!(prot & PROT_WRITE) || end - start <= MAX_MADE)) {
         CodeRange r = { start, end };
         g_array_append_val((GArray *)opaque, r);
     }

@@ -43,6 +43,7 @@ static bool published;          /* constant once the guest runs */
 
 void proc_self_publish(abi_ulong sp, abi_ulong host_brk)
 {
+    enum { MAX_SPARE_AUX = 8 };
     abi_ulong code = process.start_code + guest_base, data = process.start_data + guest_base;
     struct prctl_mm_map map = {
         .start_code = code,
@@ -60,7 +61,14 @@ void proc_self_publish(abi_ulong sp, abi_ulong host_brk)
         .auxv_size = (uint32_t)process.auxv_size,
         .exe_fd = (uint32_t)-1,
     };
-    published = prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) == 0;
+    /* It keeps as many entries of the auxiliary vector as its own programs have: others may miss our last. */
+    for (int spare = 0; spare <= MAX_SPARE_AUX; spare++) {
+        published = prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) == 0;
+        if (published || errno != EINVAL) {
+            break;
+        }
+        map.auxv_size -= 2 * sizeof(abi_ulong);
+    }
 }
 
 /* --- the rest ----------------------------------------------------------------------------------- */

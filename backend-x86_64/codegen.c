@@ -48,7 +48,7 @@ _Static_assert(IR_goto_ptr == IR_call_ptr + 1 && IR_ret_ptr == IR_call_ptr + 2, 
 
 /* Ops that are more to the driver than their row. */
 static const bool is_special[IR_OP_COUNT] = {
-    [IR_nop] = true, [IR_set_label] = true, [IR_br] = true, [IR_brcond] = true,
+    [IR_nop] = true, [IR_set_label] = true, [IR_landing] = true, [IR_br] = true, [IR_brcond] = true,
     [IR_shl ... IR_rotr] = true, [IR_divs ... IR_remu] = true, [IR_call_ptr ... IR_ret_ptr] = true,
 };
 
@@ -223,6 +223,9 @@ static const LowerRow *prepare_special(BackendContext *be, const IrOp *op)
     switch (op->opcode) {
     case IR_nop:
         return NULL;
+    case IR_landing:
+        ra_label(be);
+        return NULL;
     case IR_set_label:
         ra_sync_globals(be);
         ra_label(be);
@@ -262,7 +265,7 @@ static bool lower_ops(BackendContext *be)
         if (!has_room_for_op(be)) {
             return false;
         }
-        if (be->cfg.random_regalloc && op->opcode != IR_set_label) {
+        if (be->cfg.random_regalloc && op->opcode != IR_set_label && op->opcode != IR_landing) {
             ra_random(be);
         }
         const LowerRow *row = is_special[op->opcode] ? prepare_special(be, op)

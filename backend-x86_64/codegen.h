@@ -215,7 +215,8 @@ void backend_free(BackendContext *be);
  * Generate code for ir (verified, liveness done) at `code` (at most cap bytes). `tb_header` is the
  * address that exits report in rax (RIP-relative in the code, so it must keep its distance).
  * Polls of exit_request are emitted at: goto_tb/brcond_tb/call_tb whose pc <= pc of their insn,
- * goto_ptr, call_ptr and poll. Backward jumps through slots are counted, calls not. Returns false when the buffer is too small: nothing is to be kept.
+ * goto_ptr, call_ptr and poll. Backward jumps through slots are counted, and calls of the TB itself.
+ * Returns false when the buffer is too small: nothing is to be kept.
  */
 bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t cap,
                       const void *tb_header, BackendResult *res);
@@ -229,6 +230,7 @@ int32_t *backend_counter(const uint8_t *patch);
 void backend_set_counter(uint8_t *patch, const int32_t *counter);
 /* Where it is done: another rel32 that does not cross a line. */
 uint8_t *backend_count_field(const uint8_t *patch);
+bool backend_counts_calls(const uint8_t *patch);
 
 /* The pins that pay in a TB with these uses, when a swap costs as much as `cost` uses. */
 void backend_choose_pins(const BackendConfig *cfg, const BackendUses *uses, uint32_t cost,
@@ -238,6 +240,13 @@ void backend_set_pins(BackendContext *be, const BackendPins *pins);
 
 /* Point the jump at patch (address of its rel32) to target. Atomic towards running code. */
 void backend_patch_jump(uint8_t *patch, const uint8_t *target);
+
+/* Does this jump belong to a call's landing pad? */
+bool backend_is_way_back(const uint8_t *patch);
+/* And does the TB go on behind it? Then it is no jump, until it is made one, to where it was patched to
+ * (its stub at first). */
+bool backend_lands(const uint8_t *patch);
+void backend_unland(uint8_t *patch);
 
 /* Code, the stubs it uses and its tb_header are being copied, each by a distance of its own. */
 typedef struct BackendMove {

@@ -14,6 +14,9 @@
  * loop runs the callee, whose ret_ptr then finds them. A poll before a call leaves without them,
  * and that one return will miss, which costs a jump cache probe.
  *
+ * Behind its landing pad a TB may go on (IR_landing). The pad's jump is no jump then but a test with the
+ * same 4 bytes, which does nothing, until the TB is dropped.
+ *
  * Every TB entry and exit has rsp 16-aligned: the two pushes make 16 bytes.
  */
 #include <assert.h>
@@ -21,6 +24,7 @@
 #include "backend-x86_64/internal.h"
 
 enum { LANDING_DROP = 8 };
+enum { CALL_REL32 = 0xe8, JMP_REL32 = 0xe9, TEST_EAX_IMM32 = 0xa9 };
 
 static void store_pc(BackendContext *be, uint64_t pc)
 {
@@ -115,6 +119,11 @@ uint8_t *backend_count_field(const uint8_t *field)
     int32_t to_main;
     memcpy(&to_main, field + 4, 4);
     return (uint8_t *)field + to_main;
+}
+
+bool backend_counts_calls(const uint8_t *field)
+{
+    return backend_count_field(field)[-1] == CALL_REL32;
 }
 
 static const uint8_t *jump_target(const uint8_t *field)
@@ -298,10 +307,43 @@ static void emit_push_return(BackendContext *be, const IrOp *op, uint64_t pc)
     }
 }
 
+/* lea rsp, [rsp + 8] */
+static const uint8_t landing_pad[] = { 0x48, 0x8d, 0x64, 0x24, LANDING_DROP };
+
+/* Behind a call: jump to where the guest goes on; or go on there, until backend_unland(). */
 static void emit_landing_pad(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
 {
-    emit_lea(&be->e, 1, RSP, RSP, LANDING_DROP);
-    emit_slot_jmp(be, op, slot, pc);
+    Emit *e = &be->e;
+    emit_nops(e, line_pad(e->ptr + sizeof(landing_pad) + 1));
+    memcpy(e->ptr, landing_pad, sizeof(landing_pad));
+    e->ptr += sizeof(landing_pad);
+    emit_jmp32(e);
+    use_slot(be, op, slot, pc);
+    if (ir_call_lands(op)) {
+        e->ptr[-5] = TEST_EAX_IMM32;
+    }
+}
+
+bool backend_is_way_back(const uint8_t *patch)
+{
+    return memcmp(patch - 1 - sizeof(landing_pad), landing_pad, sizeof(landing_pad)) == 0;
+}
+
+bool backend_lands(const uint8_t *patch)
+{
+    return patch[-1] == TEST_EAX_IMM32;
+}
+
+void backend_unland(uint8_t *patch)
+{
+    __atomic_store_n(patch - 1, JMP_REL32, __ATOMIC_RELAXED);
+}
+
+/* Does the TB call itself? Such a call is counted as backward jumps are. */
+static bool is_recursion(const BackendContext *be, uint64_t pc)
+{
+    const IrOp *first = be->ir->head.next;
+    return first->opcode == IR_insn_start && first->k[0] == pc;
 }
 
 void lower_call_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
@@ -312,9 +354,13 @@ void lower_call_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     emit_pins_leave(be);
     emit_push_return(be, op, ret);
     emit_nops(e, line_pad(e->ptr + 1));
-    emit_u8(e, 0xe8);
+    emit_u8(e, CALL_REL32);
     emit_u32(e, 0);
-    use_slot(be, op, slot, pc);
+    if (is_recursion(be, pc)) {
+        use_slot_at(be, op, slot, pc);
+    } else {
+        use_slot(be, op, slot, pc);
+    }
     emit_landing_pad(be, op, slot + 1, ret);
     finish_poll(be, op, in, cold_poll_slot, poll, slot);
 }

@@ -215,6 +215,12 @@ static uint64_t slot_pc(const TranslationBlock *tb, uint64_t slot)
     return tb->jump[slot].pc;
 }
 
+static bool jump_is_call(const TranslationBlock *tb, uint64_t slot)
+{
+    const TBJump *j = &tb->jump[slot];
+    return backend_counts_calls(tb_ref_at(j, j->patch));
+}
+
 static CPUException run(CPUState *cpu)
 {
     CPURISCVState *env = &cpu->env;
@@ -305,7 +311,10 @@ static CPUException run(CPUState *cpu)
         } else if (e.why & BACKEND_EXIT_HOT) {
             stat_inc(STAT_exit_hot);
             env->pc = slot_pc(e.tb, e.why & 0xff);
-            tb_region_promote(cpu, e.tb, e.why & 0xff);
+            if (!jump_is_call(e.tb, e.why & 0xff)) {
+                tb_region_promote(cpu, e.tb, e.why & 0xff);
+            }
+            tb_gen_extend(cpu, e.tb, e.why & 0xff);
         } else {
             stat_inc(STAT_exit_slot);
             last = e.tb;

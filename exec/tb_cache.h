@@ -51,6 +51,9 @@ void tb_unlink(TranslationBlock *tb);
 /* tb_gen.c: translate the code at env->pc. NULL with *full: flush and retry; NULL without:
  * the first insn cannot be fetched, cpu->fault says why. Takes tb_lock. */
 TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags, bool *full);
+/* Slot n of from, backward or a call of itself, is hot: let the TBs there and near, callees included, go on
+ * behind their calls. Takes tb_lock. */
+void tb_gen_extend(CPUState *cpu, TranslationBlock *from, unsigned n);
 void tb_gen_init(void);
 struct IrContext *tb_gen_ir(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags);
 uint64_t tb_hash_bytes(const void *p, size_t n);

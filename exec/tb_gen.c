@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <glib.h>
+
 #include "exec/code_buffer.h"
 #include "exec/log.h"
 #include "exec/perf_map.h"
@@ -85,6 +87,12 @@ static unsigned window_fetch(void *opaque, uint64_t pc, void *buf, unsigned len)
     return n;
 }
 
+/* In a TB that has become longer: does it go on where control has come back to? */
+static bool lands(const DisasContext *dc, uint64_t ret)
+{
+    return tb_lookup(ret, dc->base.tb_flags, dc->base.cflags) != NULL;
+}
+
 IrContext *tb_gen_begin(void)
 {
     ir_reset(gen_ir);
@@ -115,7 +123,8 @@ void tb_gen_prepare(DisasContext *dc, const TbSource *src, uint64_t pc, uint32_t
     dc->ecall_stays = exec_options.interp ? NULL : exec_options.ecall_stays;
 }
 
-static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t flags, uint32_t cflags)
+static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t flags, uint32_t cflags,
+                      bool landing)
 {
     TbSource src = { .fetch = window_fetch, .opaque = w, .window = w->bytes };
     w->pc = pc;
@@ -123,6 +132,7 @@ static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t fl
     w->ended = false;
     w->dc = &dc->base;
     tb_gen_prepare(dc, &src, pc, flags, cflags);
+    dc->lands = landing ? lands : NULL;
     tb_gen_begin();
     translator_loop(&riscv_translator_ops, &dc->base);
     gen_ir->nslots = dc->base.nslots;
@@ -179,7 +189,7 @@ struct IrContext *tb_gen_ir(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t
 {
     DisasContext dc;
     static FetchWindow w;
-    translate(&dc, &w, pc, flags, cflags);
+    translate(&dc, &w, pc, flags, cflags, false);
     if (!w.avail) {
         cpu->fault = w.fault;
         return NULL;
@@ -285,29 +295,23 @@ TranslationBlock *tb_gen_emit(const TranslationBlock *draft, const TbRegion *reg
     return t;
 }
 
-TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags, bool *full)
+/* The TB at pc, longer than `shorter` (NULL: of any length, without landings). NULL: as tb_gen_code(), or
+ * it would not be longer. */
+static TranslationBlock *make_tb(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags,
+                                 const TranslationBlock *shorter, bool *full)
 {
     static FetchWindow window;      /* tb_lock */
     DisasContext dc;
-    TranslationBlock *tb = NULL;
-
-    *full = false;
-    pthread_mutex_lock(&tb_lock);
-    tb = tb_lookup(pc, flags, cflags);
-    if (tb) {
-        goto out;                   /* another thread was quicker */
-    }
-    if (tb_cache_worn()) {
-        *full = true;
-        goto out;
-    }
     uint64_t t0 = stats_enabled ? stats_now() : 0, t1 = t0;
-    translate(&dc, &window, pc, flags, cflags);
+    translate(&dc, &window, pc, flags, cflags, shorter != NULL);
     lap(STAT_frontend_ns, &t1);
     uint32_t size = (uint32_t)(dc.base.pc_next - pc);
     if (!size || window.avail < size) {
         cpu->fault = window.fault;  /* the first insn cannot be fetched (whole) */
-        goto out;
+        return NULL;
+    }
+    if (shorter && size <= shorter->size) {
+        return NULL;
     }
     if (log_enabled(LOG_IN_ASM) && log_in_filter(pc)) {
         FILE *f = log_begin();
@@ -322,7 +326,7 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
         .insns = (uint8_t)dc.base.num_insns, .shared = guest_code_shared(pc),
         .hash = tb_hash_bytes(window.bytes, size), .needs_alone = dc.needs_alone,
     };
-    tb = tb_gen_emit(&draft, NULL);
+    TranslationBlock *tb = tb_gen_emit(&draft, NULL);
     *full = !tb;
     if (tb) {
         lap(STAT_backend_ns, &t1);
@@ -331,7 +335,98 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
         stat_add(STAT_guest_bytes, size);
         lap(STAT_translate_ns, &t0);
     }
-out:
+    return tb;
+}
+
+TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags, bool *full)
+{
+    *full = false;
+    pthread_mutex_lock(&tb_lock);
+    TranslationBlock *tb = tb_lookup(pc, flags, cflags);    /* another thread may have been quicker */
+    if (!tb && tb_cache_worn()) {
+        *full = true;
+    } else if (!tb) {
+        tb = make_tb(cpu, pc, flags, cflags, NULL, full);
+    }
     pthread_mutex_unlock(&tb_lock);
     return tb;
+}
+
+/* If tb ends with a call that has come back, make it longer. Returns what is in its place now. */
+static TranslationBlock *extend(CPUState *cpu, TranslationBlock *tb)
+{
+    bool full;
+    for (unsigned n = 0; n < tb->nslots; n++) {
+        const TBJump *j = &tb->jump[n];
+        const uint8_t *field = tb_ref_at(j, j->patch);
+        if (!j->to || j->pc != tb->pc + tb->size || !backend_is_way_back(field)) {
+            continue;
+        }
+        TranslationBlock *longer = make_tb(cpu, tb->pc, tb->flags, tb->cflags, tb, &full);
+        if (longer) {
+            longer->no_region = tb->no_region;
+            longer->no_guess = tb->no_guess;
+            tb_relink(tb, longer);
+            tb_drop(tb);
+            stat_inc(STAT_extended);
+            return longer;
+        }
+    }
+    return tb;
+}
+
+/* Code that is looked at, by guest pc. */
+typedef struct Near {
+    uint64_t pc[32];
+    unsigned n;
+} Near;
+
+static void near_add(Near *near, uint64_t pc)
+{
+    for (unsigned i = 0; i < near->n; i++) {
+        if (near->pc[i] == pc) {
+            return;
+        }
+    }
+    if (near->n < G_N_ELEMENTS(near->pc)) {
+        near->pc[near->n++] = pc;
+    }
+}
+
+/* The calls that came back last are still to be seen where the return stack was: who is called by way
+ * of a pointer cannot be seen otherwise. */
+static void near_add_called(Near *near, const CPUState *cpu)
+{
+    enum { DEPTH = 8, ENTRY = 16 };
+    const uint8_t *p = (const uint8_t *)cpu->ras_sp, *end = cpu->ras + RAS_GUARD;
+    for (unsigned i = 0; i < DEPTH && p - end >= ENTRY; i++) {
+        uint64_t landing;
+        p -= ENTRY;
+        memcpy(&landing, p, sizeof(landing));
+        const TranslationBlock *tb = tb_find_by_host((const void *)landing);
+        if (tb) {
+            near_add(near, tb->pc);
+        }
+    }
+}
+
+void tb_gen_extend(CPUState *cpu, TranslationBlock *from, unsigned n)
+{
+    TBJump *jump = &from->jump[n];
+    Near near = { .pc = { jump->pc }, .n = 1 };
+    near_add_called(&near, cpu);
+    pthread_mutex_lock(&tb_lock);
+    if (backend_counts_calls(tb_ref_at(jump, jump->patch))) {
+        tb_jump_count(jump, 0);
+    }
+    for (unsigned i = 0; i < near.n; i++) {
+        TranslationBlock *tb = tb_lookup(near.pc[i], from->flags, from->cflags);
+        if (tb && !tb->region) {
+            tb = extend(cpu, tb);
+            for (unsigned k = 0; k < tb->nslots; k++) {
+                near_add(&near, tb->jump[k].pc);
+            }
+        }
+    }
+    pthread_mutex_unlock(&tb_lock);
 }

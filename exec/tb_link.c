@@ -4,6 +4,7 @@
  * Owns the jump slots of every TB. For each slot exactly one holds:
  *   unchained  its jump goes to its stub, which leaves to the loop; to == NULL
  *   chained    its jump goes to to's code, and the slot is on to->incoming
+ *   landing    a return goes on in the TB itself (backend_lands()), as long as that is valid
  * A TB is dropped only after tb_unlink(): no jump then enters it. Its own jumps go back to their
  * stubs too, because a CPU may still be inside it or return to one of its landing pads.
  * Threads: changes need tb_lock; running code needs none, a patch is one 4-byte store.
@@ -68,8 +69,9 @@ void tb_link_locked(TranslationBlock *from, unsigned n, TranslationBlock *to)
     if (from->region && n < tb_region(from)->nguards) {
         return;
     }
-    if (n < from->nslots && !j->to && !atomic_load(&from->invalid) && !atomic_load(&to->invalid) &&
-        from->flags == to->flags && !backend_config.no_chain) {
+    if (n < from->nslots && !j->to && !backend_lands(tb_ref_at(j, j->patch)) &&
+        !atomic_load(&from->invalid) && !atomic_load(&to->invalid) && from->flags == to->flags &&
+        !backend_config.no_chain) {
         chain(j, to);
     }
 }
@@ -96,6 +98,11 @@ void tb_unlink(TranslationBlock *tb)
         tb_jump_unchain(tb_ref_at(tb, tb->incoming));
     }
     for (unsigned n = 0; n < tb->nslots; n++) {
-        tb_jump_unchain(&tb->jump[n]);
+        TBJump *j = &tb->jump[n];
+        uint8_t *field = tb_ref_at(j, j->patch);
+        if (backend_lands(field)) {
+            backend_unland(field);
+        }
+        tb_jump_unchain(j);
     }
 }

@@ -27,6 +27,9 @@ void trans_set_const(DisasContext *dc, unsigned r, uint64_t v);
 /* True, with the value, if x[r] is known at this point of the TB (x0 always is). */
 bool trans_const_x(const DisasContext *dc, unsigned r, uint64_t *v);
 
+/* Control comes from elsewhere: nothing is known any more. */
+void trans_forget(DisasContext *dc);
+
 /* May the insn be translated as if no other thread, process or device looked at guest memory? Where it
  * is true, the TB lives only as long as that. */
 bool trans_alone(DisasContext *dc);

@@ -29,6 +29,22 @@ static bool is_link(unsigned r)
     return r == RV_RA || r == RV_T0;
 }
 
+/* A call has been emitted: end the TB, or go on where the call returns to. */
+static void land(DisasContext *dc)
+{
+    enum { MIN_INSNS = 6, MIN_BYTES = 32 };     /* for less it would not be worth it */
+    const DisasContextBase *b = &dc->base;
+    uint64_t ret = trans_next_pc(dc);
+    dc->base.is_jmp = DISAS_NORETURN;
+    if (dc->lands && b->num_insns + MIN_INSNS <= b->max_insns &&
+        b->nslots + 2 + TB_RESERVED_SLOTS <= TB_MAX_SLOTS &&
+        ret + MIN_BYTES - b->pc_first < TB_MAX_BYTES && dc->lands(dc, ret)) {
+        ir_gen_landing(b->ir, IR_I64);
+        trans_forget(dc);
+        dc->base.is_jmp = DISAS_NEXT;
+    }
+}
+
 /* x[rd] = return address, then go to a known target. */
 static void jump_known(DisasContext *dc, unsigned rd, uint64_t target)
 {
@@ -37,7 +53,7 @@ static void jump_known(DisasContext *dc, unsigned rd, uint64_t target)
     int slot = is_link(rd) ? trans_new_slot(dc, 2) : -1;
     if (slot >= 0) {
         ir_gen_call_tb(dc->base.ir, IR_I64, (uint64_t)slot, target, ret);
-        dc->base.is_jmp = DISAS_NORETURN;
+        land(dc);
     } else {
         trans_goto(dc, target);
     }
@@ -78,7 +94,10 @@ bool trans_jalr(DisasContext *dc, const DecodedInsn *d)
     }
     if (slot >= 0) {
         ir_gen_call_ptr(ir, IR_I64, target, (uint64_t)slot, ret);
-    } else if (!is_link(d->rd) && is_link(d->rs1) && dc->sp_loaded) {
+        land(dc);
+        return true;
+    }
+    if (!is_link(d->rd) && is_link(d->rs1) && dc->sp_loaded) {
         ir_gen_call_unwind(ir, IR_I64, dc->g->x[RV_SP]);
         ir_gen_goto_ptr(ir, IR_I64, target);
     } else if (!is_link(d->rd) && is_link(d->rs1)) {

@@ -3,7 +3,7 @@
  *
  * A TB is a superblock: one entry, a run of contiguous guest code. Conditional branches leave it by
  * brcond_tb and translation goes on behind them, until an unconditional jump, an exit, or one of
- * translator_loop()'s limits.
+ * translator_loop()'s limits. A call ends it, or has a landing behind it, if the caller wants that.
  *
  * Known constants (lui, auipc, li and what addi, slli make of them) are tracked per register from
  * the TB's start, so that auipc + jalr becomes a direct call. What is known stays known over brcond_tb;
@@ -88,6 +88,13 @@ bool trans_const_x(const DisasContext *dc, unsigned r, uint64_t *v)
 {
     *v = r ? dc->const_val[r] : 0;
     return !r || (dc->const_known >> r & 1);
+}
+
+void trans_forget(DisasContext *dc)
+{
+    dc->boxed = 0;
+    dc->const_known = 0;
+    dc->sp_loaded = false;
 }
 
 bool trans_alone(DisasContext *dc)
@@ -204,10 +211,7 @@ static void riscv_init_disas_context(DisasContextBase *base)
 
 static void riscv_tb_start(DisasContextBase *base)
 {
-    DisasContext *dc = riscv_dc(base);
-    dc->boxed = 0;
-    dc->const_known = 0;
-    dc->sp_loaded = false;
+    trans_forget(riscv_dc(base));
 }
 
 static void riscv_insn_start(DisasContextBase *base)

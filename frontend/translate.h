@@ -16,11 +16,14 @@ typedef struct RiscvGlobals {
     IrTemp *f[32];
 } RiscvGlobals;
 
-typedef struct DisasContext {
+typedef struct DisasContext DisasContext;
+struct DisasContext {
     DisasContextBase base;
     const RiscvGlobals *g;
     RvExtSet exts;
     bool (*ecall_stays)(uint64_t nr);   /* by cpu_ecall(), for this number; NULL: for none */
+    bool (*lands)(const DisasContext *dc, uint64_t ret);    /* in: go on behind a call that returns to
+                                 * ret? NULL: behind none, they end the TB */
     bool alone;                 /* in: nobody else looks at guest memory now */
     bool watch_rseq;            /* in: stores may be to env->rseq_cs: leave by EXCP_SECTION then */
     bool needs_alone;           /* out: and this TB is good only as long as that is so */
@@ -33,7 +36,7 @@ typedef struct DisasContext {
     uint32_t boxed;             /* bit i: f[i] is known to be a boxed single */
     uint32_t const_known;       /* bit i: x[i] is const_val[i] */
     uint64_t const_val[32];
-} DisasContext;
+};
 
 extern const TranslatorOps riscv_translator_ops;
 

@@ -266,6 +266,7 @@ IrExit ir_interp(const IrContext *ir, IrInterpState *st)
             break;
         case IR_fence:
         case IR_poll:
+        case IR_landing:
         case IR_call_mark:
         case IR_call_unwind:
             __atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -130,6 +130,12 @@ typedef struct IrHelper {
     IrHelperFn *fn;
     uint8_t nargs, has_out, flags;
 } IrHelper;
+/* Is op a call behind which the TB goes on? */
+static inline bool ir_call_lands(const IrOp *op)
+{
+    return (op->opcode == IR_call_tb || op->opcode == IR_call_ptr) && op->next->opcode == IR_landing;
+}
+
 /* The helper table that verify, dump, parse, interp and optimize consult. Set once at start. */
 void ir_set_helpers(const IrHelper *table, unsigned n);
 extern const IrHelper *ir_helpers;

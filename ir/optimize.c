@@ -125,6 +125,9 @@ static void remove_op(Opt *o, IrOp *op)
 /* Control does not get past op: remove what follows, to the next label that is used. */
 static void remove_unreachable(Opt *o, const IrOp *op)
 {
+    if (ir_call_lands(op)) {
+        return;
+    }
     for (IrOp *n = op->next; n != &o->ir->head; n = op->next) {
         if (n->opcode == IR_set_label && o->label_refs[n->k[0]] > 0) {
             break;
@@ -382,6 +385,11 @@ static void process(Opt *o, IrOp *op)
             forget_all(o);
             o->last = NULL;
         }
+        return;
+    }
+    if (op->opcode == IR_landing) {
+        forget_all(o);
+        o->last = NULL;
         return;
     }
     if (ir_op_is_last(op)) {

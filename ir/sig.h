@@ -82,7 +82,7 @@ static inline int ir_op_label_k(IrOpcode opc)
     return opc == IR_set_label || opc == IR_br ? 0 : opc == IR_brcond ? 1 : -1;
 }
 
-/* Control never reaches the op after this one. */
+/* Control never reaches the op after this one, but for a landing. */
 static inline bool ir_op_is_last(const IrOp *op)
 {
     return (ir_op_info[op->opcode].flags & IRF_ENDS_TB) || op->opcode == IR_br;

@@ -168,6 +168,12 @@ static bool check_slots(Verify *v, const IrOp *op)
     return true;
 }
 
+static bool check_landing(Verify *v, const IrOp *op)
+{
+    return op->opcode != IR_landing || (op->prev != &v->ir->head && ir_call_lands(op->prev))
+               ? true : fail(v, "landing not behind a call");
+}
+
 static bool check_op(Verify *v, const IrOp *op)
 {
     if (op->opcode >= IR_OP_COUNT) {
@@ -194,7 +200,7 @@ static bool check_op(Verify *v, const IrOp *op)
     }
     if (!check_inputs(v, op, ir_sig_ins(info)) ||
         !check_output(v, op, wants_out, ir_sig_out(info)) ||
-        !check_constants(v, op, ir_sig_ks(info)) || !check_slots(v, op)) {
+        !check_constants(v, op, ir_sig_ks(info)) || !check_slots(v, op) || !check_landing(v, op)) {
         return false;
     }
     if (ir_op_is_last(op)) {

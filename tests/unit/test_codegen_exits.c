@@ -83,6 +83,49 @@ START_TEST(test_call_return)
 }
 END_TEST
 
+/* A TB that goes on behind its call, until it is told not to; what it had in registers is gone by then. */
+START_TEST(test_landing)
+{
+    for (int indirect = 0; indirect < 2; indirect++) {
+        Machine m = plain_machine();
+        const uint8_t *ret = make_ret(&m, 1);
+        uint64_t ras_sp = env.ras_sp;
+        unsigned back = !indirect;      /* its slot */
+
+        start_program(&m);
+        m.ir->nslots = back + 1;
+        ir_gen_add(m.ir, IR_I64, m.gpr[28], m.gpr[28], ir_const(m.ir, 1));
+        if (indirect) {
+            ir_gen_call_ptr(m.ir, IR_I64, m.gpr[10], 0, 0x10004);
+        } else {
+            ir_gen_call_tb(m.ir, IR_I64, 0, 0x10800, 0x10004);
+        }
+        ir_gen_landing(m.ir, IR_I64);
+        ir_gen_add(m.ir, IR_I64, m.gpr[29], m.gpr[28], ir_const(m.ir, 100));
+        ir_gen_exit_tb(m.ir, IR_I64, 5, 0x10010);
+        uint8_t *call = finish_program(&m, 0);
+        uint8_t *patch = call + m.res.slots[back].patch;
+        ck_assert(backend_is_way_back(patch) && backend_lands(patch));
+
+        env.gpr[28] = 1;
+        env.gpr[10] = 0x10800;
+        expect_exit(&m, call, !indirect, indirect ? BACKEND_EXIT_LOOKUP : BACKEND_EXIT_SLOT, 0x10800);
+        env.gpr[28] = 7;
+        env.gpr[1] = 0x10004;
+        expect_exit(&m, ret, true, BACKEND_EXIT_REASON | 5, 0x10010);
+        ck_assert_uint_eq(env.gpr[29], 107);
+        ck_assert_uint_eq(env.ras_sp, ras_sp);
+
+        expect_exit(&m, call, !indirect, indirect ? BACKEND_EXIT_LOOKUP : BACKEND_EXIT_SLOT, 0x10800);
+        backend_unland(patch);
+        ck_assert(backend_is_way_back(patch) && !backend_lands(patch));
+        expect_exit(&m, ret, true, BACKEND_EXIT_SLOT | back, 0x10004);
+        ck_assert_uint_eq(env.ras_sp, ras_sp);
+        machine_free(&m);
+    }
+}
+END_TEST
+
 /* setjmp() marks, calls pile up, longjmp() unwinds to before setjmp()'s own call. */
 START_TEST(test_unwind)
 {
@@ -389,6 +432,7 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_test(tc, test_call_return);
     tcase_add_test(tc, test_call_ptr);
+    tcase_add_test(tc, test_landing);
     tcase_add_test(tc, test_unwind);
     tcase_add_test(tc, test_jump_cache);
     tcase_add_test(tc, test_second_jump_cache);

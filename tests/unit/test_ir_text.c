@@ -165,6 +165,9 @@ START_TEST(test_verify_refuses)
         { "goto_tb 1, 0", "jump slots have a hole" },
         { "brcond_tb x1, x2, eq, 0, 0\ngoto_tb 0, 0", "jump slot used twice: goto_tb $0, $0" },
         { "call_tb 0, 0, 0\ngoto_tb 1, 0", "jump slot used twice: goto_tb $1, $0" },
+        { "goto_tb 0, 0\nlanding\nexit_tb 1, 0", "landing not behind a call: landing" },
+        { "mov.i64 t70, x1\ncall_tb 0, 0, 0\nlanding\nmov.i64 x1, t70\nexit_tb 1, 0",
+          "temp read before it is written in its extended basic block: mov.i64 x1, t70" },
         { "guest_ld.i32 x1, x2, 0, u64\nexit_tb 1, 0",
           "MemOp wider than the type: guest_ld.i32 x1, x2, $0, u64" },
         { "guest_ld.f64 f1, x2, 0, u32\nexit_tb 1, 0",
@@ -195,6 +198,7 @@ START_TEST(test_verify_accepts)
         "set_label L0\nbr L0",
         "call_tb 0, 0x10, 0x14",
         "call_ptr x1, 0, 0x14",
+        "call_ptr x1, 0, 0x14\nlanding\nexit_tb 1, 0",
         "guest_st.f64 x1, f1, 0, u32\nexit_tb 1, 0",
     };
     IrContext *ir = test_ir_new();

@@ -192,7 +192,8 @@ static bool allocate(Writer *w, size_t stubs_size)
 static uint32_t place_code(const TranslationBlock *tb, uint32_t at)
 {
     const uint8_t *code = tb_code(tb);
-    for (at = align(at, 16);; at += 16) {
+    uint32_t step = tb_code_align(tb);
+    for (at = align(at, step);; at += step) {
         bool fits = true;
         for (unsigned n = 0; n < tb->nslots; n++) {
             const TBJump *j = &tb->jump[n];

@@ -68,6 +68,7 @@ struct TranslationBlock {
     _Atomic bool invalid;           /* dropped: no new entry, no chaining */
     bool shared;                    /* guest code lies in a shared mapping: aliases may write it */
     uint8_t insns, nslots;
+    bool hot;                       /* its code begins a cache line */
     uint64_t hash;                  /* of the guest bytes, for revalidation */
     CodeRef page_next[2];           /* lists of the (at most two) guest pages touched */
     TBRef incoming;                 /* TBJumps that go to this TB */
@@ -107,6 +108,11 @@ static inline TbRegion *tb_region(TranslationBlock *tb)
 static inline uint8_t *tb_code(const TranslationBlock *tb)
 {
     return tb_ref_at(tb, tb->code);
+}
+
+static inline unsigned tb_code_align(const TranslationBlock *tb)
+{
+    return tb->hot ? 64 : 16;
 }
 
 static inline const uint8_t *tb_map(const TranslationBlock *tb)

@@ -269,7 +269,8 @@ TranslationBlock *tb_gen_emit(const TranslationBlock *draft, const TbRegion *reg
     size_t size = sizeof(*draft) + gen_ir->nslots * sizeof(TBJump) +
                   (region ? tb_region_bytes(region) : 0);
     TranslationBlock *t = code_buffer_alloc_meta(size);
-    uint8_t *code = (uint8_t *)(((uintptr_t)code_buffer.code + 15) & ~(uintptr_t)15);
+    uintptr_t align = tb_code_align(draft) - 1;
+    uint8_t *code = (uint8_t *)(((uintptr_t)code_buffer.code + align) & ~align);
     if (!t || code + MAX_CODE_BYTES / 16 + MAX_MAP_BYTES > (uint8_t *)t) {
         return NULL;
     }
@@ -325,6 +326,7 @@ static TranslationBlock *make_tb(CPUState *cpu, uint64_t pc, uint32_t flags, uin
         .pc = pc, .flags = flags, .cflags = cflags, .size = (uint16_t)size,
         .insns = (uint8_t)dc.base.num_insns, .shared = guest_code_shared(pc),
         .hash = tb_hash_bytes(window.bytes, size), .needs_alone = dc.needs_alone,
+        .hot = shorter != NULL,
     };
     TranslationBlock *tb = tb_gen_emit(&draft, NULL);
     *full = !tb;

@@ -1,7 +1,7 @@
 /*
  * tests/unit/test_tb_gen.c: the whole pipeline on blocks as long and heavy as they come: each row of
  * insns.def by itself, with random operands, until the TB ends. No table on the way may overflow,
- * and a TB must fit the smallest code buffer that -tb-size takes.
+ * and a TB must fit the smallest code buffer that -tb-size takes. And TBs that are made longer.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -113,6 +113,48 @@ START_TEST(test_guest_base)
 }
 END_TEST
 
+/* A block that calls itself is hot: another takes its place, and goes on where the call returned to. */
+START_TEST(test_extend)
+{
+    static const uint32_t nop = 0x00000013, recurse = 0xffdff0ef, ret = 0x00008067;
+    exec_options.host_features = backend_host_features();
+    exec_options.code_buffer_size = CODE_BUFFER_MIN;
+    exec_options.hot = 100;
+    char *err = NULL;
+    ck_assert(rv_cpu_model("max", &exec_options.exts, &err));
+    exec_init();
+    CPUState *cpu = cpu_create();
+    bool full;
+    uint64_t pc = (uint64_t)code;
+    for (unsigned at = 0; at < 80; at += 4) {
+        memcpy(code + at, &nop, 4);
+    }
+    memcpy(code + 4, &recurse, 4);
+    memcpy(code + 60, &ret, 4);
+    TranslationBlock *tb = tb_gen_code(cpu, pc, 0, CF_OPT, &full);
+    ck_assert_uint_eq(tb->size, 8);
+    tb_gen_extend(cpu, tb, 0);                  /* the call has not come back */
+    ck_assert_ptr_eq(tb_lookup(pc, 0, CF_OPT), tb);
+    TranslationBlock *back = tb_gen_code(cpu, pc + 8, 0, CF_OPT, &full);
+    tb_link(tb, 1, back);
+    tb_gen_extend(cpu, tb, 0);
+
+    TranslationBlock *longer = tb_lookup(pc, 0, CF_OPT);
+    ck_assert(longer != tb && atomic_load(&tb->invalid));
+    ck_assert_uint_eq(longer->size, 64);
+    ck_assert_uint_eq((uintptr_t)tb_code(longer) % 64, 0);
+    const TBJump *j = &longer->jump[1];
+    const uint8_t *way_back = tb_ref_at(j, j->patch);
+    ck_assert(backend_lands(way_back));
+    tb_link(longer, 1, back);
+    ck_assert(!j->to && backend_lands(way_back));
+    tb_gen_extend(cpu, longer, 0);              /* it is as long as can be */
+    ck_assert_ptr_eq(tb_lookup(pc, 0, CF_OPT), longer);
+    tb_invalidate_range(pc + 20, pc + 20);
+    ck_assert(!tb_lookup(pc, 0, CF_OPT) && !backend_lands(way_back));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tb_gen");
@@ -124,6 +166,7 @@ int main(void)
     tcase_add_test(tc, test_random_regalloc);
     tcase_add_test(tc, test_random_regalloc_plain_host);
     tcase_add_test(tc, test_guest_base);
+    tcase_add_test(tc, test_extend);
     suite_add_tcase(s, tc);
     return run_suite(s);
 }

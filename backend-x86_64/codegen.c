@@ -49,6 +49,7 @@ _Static_assert(IR_goto_ptr == IR_call_ptr + 1 && IR_ret_ptr == IR_call_ptr + 2, 
 /* Ops that are more to the driver than their row. */
 static const bool is_special[IR_OP_COUNT] = {
     [IR_nop] = true, [IR_set_label] = true, [IR_landing] = true, [IR_br] = true, [IR_brcond] = true,
+    [IR_comes_back] = true,
     [IR_shl ... IR_rotr] = true, [IR_divs ... IR_remu] = true, [IR_call_ptr ... IR_ret_ptr] = true,
 };
 
@@ -214,7 +215,7 @@ static inline bool has_room(const BackendContext *be)
 /* Room for the stubs and label references of one more op. */
 static inline bool has_room_for_op(const BackendContext *be)
 {
-    return has_room(be) && be->ncold < BE_MAX_COLD - 8 - BACKEND_MAX_SLOTS && be->nlabel_refs < BE_MAX_LABEL_REFS - 4;
+    return has_room(be) && be->ncold < BE_MAX_COLD - 8 - BACKEND_MAX_SLOTS && be->nlabel_refs < BE_MAX_LABEL_REFS - 4 - BACKEND_MAX_SLOTS;
 }
 
 /* What a special op needs done first. Its row; NULL: that was all. */
@@ -233,6 +234,7 @@ static const LowerRow *prepare_special(BackendContext *be, const IrOp *op)
         return NULL;
     case IR_br:
     case IR_brcond:
+    case IR_comes_back:
         ra_sync_globals(be);
         break;
     default:

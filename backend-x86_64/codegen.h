@@ -95,6 +95,7 @@ typedef struct BackendSwap {
 } BackendSwap;
 typedef struct BackendPins {
     uint32_t n;
+    uint64_t counted;           /* slots that count like those of backward jumps */
     BackendSwap swap[BACKEND_MAX_PINS];
 } BackendPins;
 
@@ -188,6 +189,7 @@ typedef struct BackendSlot {
     uint32_t patch;             /* offset of the rel32 in the code, not crossing a 64-byte line */
     uint32_t stub;              /* offset of its stub in the code */
     uint64_t pc;
+    uint32_t inner;             /* of comes_back: offset of the way to its label, else 0 */
     bool counted;               /* the jump counts down before it goes there */
 } BackendSlot;
 
@@ -215,8 +217,9 @@ void backend_free(BackendContext *be);
  * Generate code for ir (verified, liveness done) at `code` (at most cap bytes). `tb_header` is the
  * address that exits report in rax (RIP-relative in the code, so it must keep its distance).
  * Polls of exit_request are emitted at: goto_tb/brcond_tb/call_tb whose pc <= pc of their insn,
- * goto_ptr, call_ptr and poll. Backward jumps through slots are counted, and calls of the TB itself.
- * Returns false when the buffer is too small: nothing is to be kept.
+ * goto_ptr, call_ptr and poll. Backward jumps through slots are counted, and calls of the TB itself. A slot
+ * that comes back (BackendSlot.inner) is one that leaves at first, too. Returns false when the buffer is
+ * too small: nothing is to be kept.
  */
 bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t cap,
                       const void *tb_header, BackendResult *res);

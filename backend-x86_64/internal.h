@@ -127,6 +127,8 @@ void emit_pins_leave(BackendContext *be);
 
 /* lower_exit.c: leave for the loop: rax, edx, jmp. env->pc is stored already. */
 void emit_leave(BackendContext *be, uint32_t why);
+/* lower.c: the rel32 at field is that of a jump to the label. */
+void emit_label_ref(BackendContext *be, uint64_t label, uint8_t *field);
 LowerFn lower_shift_cl, lower_div_const;
 /* lower_div.c: is op a division that lower_div_const() can do? */
 bool div_by_const(const IrOp *op);

@@ -552,20 +552,20 @@ _Static_assert(IR_minu == IR_mins + 1 && IR_maxs == IR_mins + 2 && IR_maxu == IR
 
 /* ---- branches inside the TB ---- */
 
-static void emit_label_jump(BackendContext *be, uint64_t label, uint8_t *field)
+void emit_label_ref(BackendContext *be, uint64_t label, uint8_t *field)
 {
     be->label_refs[be->nlabel_refs++] = (LabelRef){ .label = (uint32_t)label, .field = field };
 }
 
 void lower_br(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
-    emit_label_jump(be, op->k[0], emit_jmp32(&be->e));
+    emit_label_ref(be, op->k[0], emit_jmp32(&be->e));
 }
 
 void lower_brcond(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
     X86Cond cc = emit_cmp(be, op, (IrCond)op->k[0], in, temp_for_cmp(be, in));
-    emit_label_jump(be, op->k[1], emit_jcc32(&be->e, cc));
+    emit_label_ref(be, op->k[1], emit_jcc32(&be->e, cc));
 }
 
 /* ---- helper calls, env ---- */

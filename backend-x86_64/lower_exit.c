@@ -80,6 +80,7 @@ static void use_slot(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t
     be->res->slots[slot].patch = (uint32_t)(field - be->e.base);
     be->res->slots[slot].pc = pc;
     be->res->slots[slot].counted = false;
+    be->res->slots[slot].inner = 0;
     queue_slot(be, cold_slot_stub, op, slot, field);
 }
 
@@ -160,7 +161,7 @@ void backend_count_jump(uint8_t *field, bool on)
 /* The rel32 that e->ptr stands behind is a jump through the slot that goes to pc. */
 static void use_slot_at(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
 {
-    if (pc <= be->pc && be->cfg.layout.slot_stride) {
+    if ((pc <= be->pc || (be->pins->counted >> slot & 1)) && be->cfg.layout.slot_stride) {
         queue_slot(be, cold_count, op, slot, be->e.ptr - 4)->k[1] = pc;
     } else {
         use_slot(be, op, slot, pc);
@@ -363,6 +364,27 @@ void lower_call_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     }
     emit_landing_pad(be, op, slot + 1, ret);
     finish_poll(be, op, in, cold_poll_slot, poll, slot);
+}
+
+/* The landing pad's jump comes here. All is in env, or has a pin. */
+static void cold_comes_back(BackendContext *be, ColdStub *s)
+{
+    uint32_t *inner = &be->res->slots[s->k[0]].inner;
+    *inner = be->ir->labels[s->k[1]]->host_offset;
+    if (!be->pins->n && *inner) {
+        return;
+    }
+    *inner = emit_pos(&be->e);
+    emit_pins_enter(be);
+    emit_label_ref(be, s->k[1], emit_jmp32(&be->e));
+}
+
+void lower_comes_back(BackendContext *be, const IrOp *op, const Opnd *in, int d)
+{
+    ColdStub *s = cold_new(be, cold_comes_back, op, in, NOREG);
+    s->harmless = true;
+    s->k[0] = op->k[0];
+    s->k[1] = op->k[1];
 }
 
 void lower_exit_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)

@@ -91,6 +91,7 @@ void backend_choose_pins(const BackendConfig *cfg, const BackendUses *uses, uint
     int8_t pin_of[BACKEND_ENV_WORDS];
     pin_map(&cfg->layout, NULL, pin_of);
     pins->n = 0;
+    pins->counted = 0;
     for (int fp = 0; fp < 2; fp++) {
         for (;;) {
             int own = busiest(uses, pin_of, fp), usual = idlest(uses, pin_of, fp);

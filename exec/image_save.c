@@ -243,7 +243,8 @@ static void copy_tb(Writer *w, Kept *k)
     tb->code = tb_ref_to(tb, code);
     tb->page_next[0] = tb->page_next[1] = 0;
     tb->incoming = 0;
-    tb->no_region = tb->no_guess = false;
+    tb->no_region = tb->no_guess = tb->no_rare = false;
+    tb->tries = 0;
     for (unsigned n = 0; n < tb->nslots; n++) {
         const TBJump *old = &from->jump[n];
         const uint8_t *old_code = tb_code(from);

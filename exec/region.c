@@ -3,9 +3,10 @@
  *
  * Backward jumps of TBs count down (TBJump.count). At zero the jump's aim is taken for the header of a
  * loop: the code reachable from there is followed as far as TBs show that it has run; what gets back
- * to the header by a backward jump is the loop, inner loops included, calls not. Its basic blocks are
- * translated in the order of addresses into one IR, where jumps between them go to labels; all others
- * stay jump slots. The registers used most, weighted by the depth of loops, are the pins.
+ * to the header by a backward jump is the loop, inner loops and small functions included
+ * (region_code.h). If it calls or has computed jumps, a few rounds are watched first, which tells
+ * where those go, and what is rare. All of it is translated into one IR (region_translate.h). The
+ * registers used most are the pins.
  *
  * A region has the key of the TB at its header and is found in its place; that one stays behind it for
  * the day when the region is dropped, because its code has changed. Every cycle inside holds a poll,
@@ -21,348 +22,36 @@
 
 #include "exec/code_buffer.h"
 #include "exec/log.h"
+#include "exec/region_code.h"
 #include "exec/region_guess.h"
+#include "exec/region_translate.h"
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
 #include "exec/tb_gen.h"
-#include "ir/build.h"
 
-enum {
-    MAX_NODES = 800,            /* insns looked at */
-    MAX_INSNS = 400,            /* insns in a region */
-    MAX_BLOCK_INSNS = 100,
-    MAX_RANGES = 64, MAX_LOOPS = 24, MAX_DEPTH = 5,
-    MAX_SLOTS = 60 - (int)REGION_MAX_GUESSES,   /* ir_op_slots() */
-    HASH_BITS = 11,
-};
-_Static_assert(MAX_SLOTS <= (int)BACKEND_MAX_SLOTS, "slots of a region");
-_Static_assert(MAX_INSNS * 4 <= (int)TB_MAX_BYTES && MAX_BLOCK_INSNS < (int)TB_MAX_INSNS, "ranges, blocks");
-
-/* An insn that was looked at. */
-typedef struct Node {
-    uint64_t pc;
-    uint32_t word;
-    uint8_t len, kind;          /* InsnFlowKind */
-    bool in;                    /* in the region */
-    bool mark;                  /* in the loop that is being looked at */
-    bool leader;                /* first of a block */
-    bool header;                /* aim of a backward jump inside */
-    uint8_t depth;              /* loops around it */
-    uint16_t label;             /* of a leader */
-    int16_t next, target;       /* nodes that it leads to, or -1 */
-    uint64_t target_pc;
-} Node;
+enum { MAX_RANGES = 64, LAST_TRY = 16 };
 
 typedef struct RegionBuilder {
     CPUState *cpu;
-    uint64_t pc;                /* the header */
-    uint32_t flags, cflags;
-    Node node[MAX_NODES];
-    unsigned nnodes, ninsns;
-    uint16_t hash[1 << HASH_BITS];      /* by pc: index of a node + 1 */
-    uint64_t work[MAX_NODES];
-    unsigned nwork;
-    /* guest code read last */
-    uint64_t chunk_pc;
-    unsigned chunk_len;
-    uint8_t chunk[128];
-    bool needs_alone;           /* TranslationBlock's */
+    bool at_head;               /* its state is that at the header */
+    RegionCode *code;
     TbRegion *region;
 } RegionBuilder;
 
 static RegionBuilder *builder;  /* made when the first loop is hot */
 
-/* ---- which code ---- */
-
-static uint16_t *hash_slot(RegionBuilder *b, uint64_t pc)
-{
-    for (uint64_t h = pc >> 1;; h++) {
-        uint16_t *s = &b->hash[h & ((1 << HASH_BITS) - 1)];
-        if (!*s || b->node[*s - 1].pc == pc) {
-            return s;
-        }
-    }
-}
-_Static_assert(MAX_NODES < 1 << HASH_BITS, "the hash has room");
-
-static int find_node(RegionBuilder *b, uint64_t pc)
-{
-    return (int)*hash_slot(b, pc) - 1;
-}
-
-static bool read_code(RegionBuilder *b, uint64_t pc, uint8_t *p, unsigned len)
-{
-    if (pc - b->chunk_pc >= b->chunk_len || b->chunk_len - (pc - b->chunk_pc) < len) {
-        CPUFault fault;
-        b->chunk_pc = pc;
-        b->chunk_len = guest_fetch(pc, b->chunk, sizeof(b->chunk), &fault);
-        if (b->chunk_len < len) {
-            return false;
-        }
-    }
-    memcpy(p, b->chunk + (pc - b->chunk_pc), len);
-    return true;
-}
-
-/* Has a jump to pc been taken? */
-static bool has_run(RegionBuilder *b, uint64_t pc)
-{
-    return exec_options.hot == 1 || tb_lookup(pc, b->flags, b->cflags) != NULL;
-}
-
-static void add_work(RegionBuilder *b, uint64_t pc)
-{
-    if (b->nwork < MAX_NODES && has_run(b, pc)) {
-        b->work[b->nwork++] = pc;
-    }
-}
-
-/* Straight on from pc. */
-static void follow(RegionBuilder *b, uint64_t pc)
-{
-    while (b->nnodes < MAX_NODES) {
-        uint16_t *slot = hash_slot(b, pc);
-        uint8_t code[4] = { 0 };
-        if (*slot || !read_code(b, pc, code, 2) ||
-            ((code[0] & 3) == 3 && !read_code(b, pc, code, 4))) {
-            return;
-        }
-        Node *n = &b->node[b->nnodes++];
-        *slot = (uint16_t)b->nnodes;
-        *n = (Node){ .pc = pc, .next = -1, .target = -1 };
-        memcpy(&n->word, code, 4);
-        InsnFlow flow = riscv_insn_flow(n->word, exec_options.exts, pc);
-        n->len = (uint8_t)flow.len;
-        n->kind = (uint8_t)flow.kind;
-        n->target_pc = flow.target;
-        if (n->kind == FLOW_BRANCH || n->kind == FLOW_JUMP) {
-            add_work(b, flow.target);
-        }
-        if (n->kind == FLOW_JUMP || n->kind == FLOW_END) {
-            return;
-        }
-        pc += n->len;
-    }
-}
-
-static int by_pc(const void *a, const void *b)
-{
-    const Node *x = a, *y = b;
-    return x->pc < y->pc ? -1 : x->pc > y->pc;
-}
-
-static void explore(RegionBuilder *b)
-{
-    b->nnodes = b->nwork = 0;
-    b->chunk_len = 0;
-    memset(b->hash, 0, sizeof(b->hash));
-    b->work[b->nwork++] = b->pc;
-    for (unsigned i = 0; i < b->nwork; i++) {
-        follow(b, b->work[i]);
-    }
-    qsort(b->node, b->nnodes, sizeof(b->node[0]), by_pc);
-    memset(b->hash, 0, sizeof(b->hash));
-    for (unsigned i = 0; i < b->nnodes; i++) {
-        *hash_slot(b, b->node[i].pc) = (uint16_t)(i + 1);
-    }
-    for (unsigned i = 0; i < b->nnodes; i++) {
-        Node *n = &b->node[i];
-        if (n->kind != FLOW_JUMP && n->kind != FLOW_END) {
-            n->next = (int16_t)find_node(b, n->pc + n->len);
-        }
-        if (n->kind == FLOW_BRANCH || n->kind == FLOW_JUMP) {
-            n->target = (int16_t)find_node(b, n->target_pc);
-        }
-    }
-}
-
-/* Mark what gets to a backward jump to node `head` without passing it. Returns how many. */
-static unsigned mark_loop(RegionBuilder *b, int head)
-{
-    unsigned count = 0;
-    for (unsigned i = 0; i < b->nnodes; i++) {
-        Node *n = &b->node[i];
-        n->mark = n->target == head && n->pc >= b->node[head].pc;
-        count += n->mark;
-    }
-    for (unsigned before = 0; count != before;) {
-        before = count;
-        for (unsigned i = b->nnodes; i-- > 0;) {
-            Node *n = &b->node[i];
-            if (!n->mark && ((n->next >= 0 && n->next != head && b->node[n->next].mark) ||
-                             (n->target >= 0 && n->target != head && b->node[n->target].mark))) {
-                n->mark = true;
-                count++;
-            }
-        }
-    }
-    return count;
-}
-
-/* Choose the insns of the region and find the loops in it. */
-static bool find_loops(RegionBuilder *b)
-{
-    int head = find_node(b, b->pc);
-    b->ninsns = head < 0 ? 0 : mark_loop(b, head);
-    if (!b->ninsns || b->ninsns > MAX_INSNS || !b->node[head].mark) {
-        return false;
-    }
-    for (unsigned i = 0; i < b->nnodes; i++) {
-        b->node[i].in = b->node[i].mark;
-    }
-    unsigned loops = 0;
-    for (unsigned i = 0; i < b->nnodes; i++) {
-        Node *n = &b->node[i];
-        if (n->in && n->target >= 0 && n->target <= (int)i && b->node[n->target].in) {
-            b->node[n->target].header = true;
-        }
-    }
-    for (unsigned h = 0; h < b->nnodes; h++) {
-        if (!b->node[h].header || ++loops > MAX_LOOPS) {
-            continue;
-        }
-        mark_loop(b, (int)h);
-        for (unsigned i = 0; i < b->nnodes; i++) {
-            Node *n = &b->node[i];
-            n->depth += n->in && n->mark && n->depth < MAX_DEPTH;
-        }
-    }
-    return true;
-}
-
-static void find_leaders(RegionBuilder *b)
-{
-    unsigned run = 0;
-    for (unsigned i = 0; i < b->nnodes; i++) {
-        const Node *prev = i ? &b->node[i - 1] : NULL;
-        Node *n = &b->node[i];
-        if (!n->in) {
-            continue;
-        }
-        if (!prev || !prev->in || prev->next != (int)i || prev->kind == FLOW_BRANCH) {
-            n->leader = true;
-        }
-        if (n->target >= 0 && b->node[n->target].in) {
-            b->node[n->target].leader = true;
-        }
-    }
-    for (unsigned i = 0; i < b->nnodes; i++) {
-        Node *n = &b->node[i];
-        run = n->leader ? 0 : run + 1;
-        if (n->in && run == MAX_BLOCK_INSNS) {
-            n->leader = true;
-            run = 0;
-        }
-    }
-}
-
-/* ---- translation ---- */
-
-static unsigned fetch_node(void *opaque, uint64_t pc, void *buf, unsigned len)
-{
-    RegionBuilder *b = opaque;
-    for (unsigned back = 0; back <= 2; back += 2) {
-        int i = find_node(b, pc - back);
-        if (i >= 0 && back + len <= b->node[i].len) {
-            memcpy(buf, (const uint8_t *)&b->node[i].word + back, len);
-            return len;
-        }
-    }
-    return 0;
-}
-
-/* The label of the block at pc, or -1. */
-static int label_at(RegionBuilder *b, uint64_t pc)
-{
-    int i = find_node(b, pc);
-    return i >= 0 && b->node[i].leader ? b->node[i].label : -1;
-}
-
-/* What leaves a block for another one of the region goes to its label; the rest gets slots. */
-static void connect_block(RegionBuilder *b, IrContext *ir, IrOp *first)
-{
-    for (IrOp *op = first; op != &ir->head; op = op->next) {
-        int label;
-        unsigned pc_k = op->opcode == IR_brcond_tb ? 2 : 1;
-        switch (op->opcode) {
-        case IR_goto_tb:
-        case IR_brcond_tb:
-            label = label_at(b, op->k[pc_k]);
-            if (label >= 0) {
-                op->opcode = op->opcode == IR_goto_tb ? IR_br : IR_brcond;
-                op->k[pc_k - 1] = (uint64_t)label;
-                ir->labels[label]->refs++;
-                break;
-            }
-            op->k[pc_k - 1] = ir->nslots++;
-            break;
-        case IR_call_tb:
-            op->k[0] = ir->nslots;
-            ir->nslots += 2;
-            break;
-        case IR_call_ptr:
-            op->k[0] = ir->nslots++;
-            break;
-        default:
-            break;
-        }
-    }
-}
-
-static bool translate_region(RegionBuilder *b)
-{
-    IrContext *ir = tb_gen_begin();
-    TbSource src = { .fetch = fetch_node, .opaque = b };
-    unsigned nslots = 0;
-    b->needs_alone = false;
-    for (unsigned i = 0; i < b->nnodes; i++) {
-        if (b->node[i].leader) {
-            b->node[i].label = ir_label_new(ir)->index;
-        }
-    }
-    ir_gen_br(ir, IR_I64, ir->labels[label_at(b, b->pc)]);
-    for (unsigned i = 0; i < b->nnodes; i++) {
-        Node *n = &b->node[i];
-        if (!n->leader) {
-            continue;
-        }
-        DisasContext dc;
-        unsigned len = 1;
-        while (i + len < b->nnodes && b->node[i + len].in && !b->node[i + len].leader) {
-            len++;
-        }
-        IrOp *last = ir->head.prev;
-        ir_gen_set_label(ir, IR_I64, ir->labels[n->label]);
-        if (n->header) {
-            ir_gen_poll(ir, IR_I64, n->pc);
-        }
-        tb_gen_prepare(&dc, &src, n->pc, b->flags, b->cflags);
-        dc.base.max_insns = len;
-        translator_loop(&riscv_translator_ops, &dc.base);
-        b->needs_alone |= dc.needs_alone;
-        ir->nslots = nslots;
-        connect_block(b, ir, last->next);
-        nslots = ir->nslots;
-        if (nslots > MAX_SLOTS) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* ---- pins ---- */
 
-static void choose_pins(RegionBuilder *b, const IrContext *ir, BackendPins *pins)
+static void choose_pins(const IrContext *ir, BackendPins *pins)
 {
     BackendUses uses = { 0 };
     uint32_t weight = 1, cost = 4;
     IR_FOREACH(ir, op) {
         if (op->opcode == IR_insn_start) {
-            int i = find_node(b, op->k[0]);
-            weight = i < 0 ? 1 : 1u << 3 * b->node[i].depth;
+            weight = region_weight(op);
             continue;
         }
-        if (op->opcode == IR_call) {
+        if (op->opcode == IR_call || op->opcode == IR_comes_back) {
             cost += 4 * weight;
         }
         for (unsigned i = 0; i <= op->nin; i++) {
@@ -380,26 +69,37 @@ static void choose_pins(RegionBuilder *b, const IrContext *ir, BackendPins *pins
 
 /* ---- the whole ---- */
 
-/* The runs of code that b was made of, with what was read there. false: too many. */
-static bool find_ranges(RegionBuilder *b, TbRegion *r)
+static int node_by_pc(const void *a, const void *b)
 {
-    uint8_t bytes[MAX_INSNS * 4];
-    unsigned size = 0;
-    r->nranges = 0;
-    for (unsigned i = 0; i < b->nnodes; i++) {
-        const Node *n = &b->node[i];
-        if (!n->in) {
-            continue;
+    const RegionNode *x = *(RegionNode *const *)a, *y = *(RegionNode *const *)b;
+    return x->pc < y->pc ? -1 : x->pc > y->pc;
+}
+
+/* Add the runs of code that these nodes are made of, with what was read there. false: too many. */
+static bool add_ranges(RegionCode *c, unsigned first, unsigned end, TbRegion *r)
+{
+    uint8_t bytes[REGION_MAX_INSNS * 4];
+    RegionNode *node[REGION_MAX_INSNS];
+    unsigned size = 0, n = 0;
+    for (unsigned i = first; i < end; i++) {
+        node[i - first] = &c->node[i];
+    }
+    qsort(node, end - first, sizeof(node[0]), node_by_pc);
+    for (unsigned i = 0; i < end - first; i++) {    /* a function may be there several times */
+        if (!n || node[n - 1]->pc != node[i]->pc) {
+            node[n++] = node[i];
         }
+    }
+    for (unsigned i = 0; i < n; i++) {
         if (!size) {
             if (r->nranges == MAX_RANGES) {
                 return false;
             }
-            r->range[r->nranges++].pc = n->pc;
+            r->range[r->nranges++].pc = node[i]->pc;
         }
-        memcpy(bytes + size, &n->word, n->len);
-        size += n->len;
-        if (i + 1 == b->nnodes || !n[1].in || n[1].pc != n->pc + n->len) {
+        memcpy(bytes + size, &node[i]->word, node[i]->len);
+        size += node[i]->len;
+        if (i + 1 == n || node[i + 1]->pc != node[i]->pc + node[i]->len) {
             TbRange *range = &r->range[r->nranges - 1];
             range->size = size;
             range->hash = tb_hash_bytes(bytes, size);
@@ -407,6 +107,17 @@ static bool find_ranges(RegionBuilder *b, TbRegion *r)
         }
     }
     return true;
+}
+
+static bool find_ranges(RegionCode *c, TbRegion *r)
+{
+    unsigned loop = c->frame[0].n;
+    r->nranges = 0;
+    if (!add_ranges(c, 0, loop, r)) {
+        return false;
+    }
+    r->nloop = r->nranges;
+    return add_ranges(c, loop, c->nnodes, r);
 }
 
 static bool any_shared(const TbRegion *r)
@@ -419,19 +130,24 @@ static bool any_shared(const TbRegion *r)
     return false;
 }
 
-static void log_in_asm(RegionBuilder *b)
+static void log_in_asm(RegionCode *c)
 {
     FILE *f = log_begin();
-    fprintf(f, "---- in_asm %016" PRIx64 " region of %u insns\n", b->pc, b->ninsns);
-    for (unsigned i = 0; i < b->nnodes; i++) {
-        const Node *n = &b->node[i];
-        DecodedInsn d;
-        char text[96];
-        if (n->in) {
+    fprintf(f, "---- in_asm %016" PRIx64 " region of %u insns\n", c->pc, c->nnodes);
+    for (unsigned k = 0; k < c->nframes; k++) {
+        const RegionFrame *frame = &c->frame[k];
+        if (k) {
+            fprintf(f, "\n%*scall %u, from %u, returns to 0x%016" PRIx64 "%s\n", 2 * frame->level, "",
+                    k, frame->parent, frame->ret, frame->keeps_link ? "" : " if it does");
+        }
+        REGION_FOREACH_NODE(c, frame, n) {
+            DecodedInsn d;
+            char text[96];
             rv_decode(n->word, exec_options.exts, &d);
             rv_disas(&d, n->pc, text, sizeof(text));
-            fprintf(f, "%s0x%016" PRIx64 ":%*s%s\n", n->leader ? "\n" : "", n->pc, 2 * n->depth, "",
+            fprintf(f, "%s0x%016" PRIx64 ":%*s%s", n->leader ? "\n" : "", n->pc, 2 * n->depth, "",
                     text);
+            fprintf(f, n->callee ? "    call %u\n" : "\n", n->callee);
         }
     }
     log_end(f);
@@ -464,11 +180,10 @@ static bool overlaps(TranslationBlock *region, const TranslationBlock *tb)
 }
 
 /* Is one of the jumps in `from` a backward jump of the loop? */
-static bool closes_loop(RegionBuilder *b, TranslationBlock *from)
+static bool closes_loop(RegionCode *c, TranslationBlock *from)
 {
-    for (unsigned i = 0; i < b->nnodes; i++) {
-        const Node *n = &b->node[i];
-        if (n->in && n->target_pc == b->pc && n->target >= 0 && contains(from, n->pc)) {
+    REGION_FOREACH_NODE(c, &c->frame[0], n) {
+        if (n->target_pc == c->pc && n->target >= 0 && contains(from, n->pc)) {
             return true;
         }
     }
@@ -476,46 +191,45 @@ static bool closes_loop(RegionBuilder *b, TranslationBlock *from)
 }
 
 /* Is some of it known to be part of a loop that goes through code not seen here? */
-static bool part_of_larger_loop(RegionBuilder *b)
+static bool part_of_larger_loop(RegionCode *c)
 {
-    for (unsigned i = 0; i < b->nnodes; i++) {
-        if (b->node[i].in) {
-            const TranslationBlock *tb = tb_lookup(b->node[i].pc, b->flags, b->cflags);
-            if (tb && tb->no_region) {
-                return true;
-            }
+    REGION_FOREACH_NODE(c, &c->frame[0], n) {
+        const TranslationBlock *tb = tb_lookup(n->pc, c->flags, c->cflags);
+        if (tb && tb->no_region) {
+            return true;
         }
     }
     return false;
 }
 
-static bool make_region(RegionBuilder *b, TranslationBlock *from, TranslationBlock *old)
+static bool make_region(RegionBuilder *b, TranslationBlock *old)
 {
-    explore(b);
-    if (!find_loops(b) || !closes_loop(b, from) || part_of_larger_loop(b)) {
+    RegionCode *c = b->code;
+    if (!find_ranges(c, b->region)) {
         return false;
     }
-    find_leaders(b);
-    if (!find_ranges(b, b->region)) {
-        return false;
+    if (log_enabled(LOG_IN_ASM) && log_in_filter(c->pc)) {
+        log_in_asm(c);
     }
-    if (log_enabled(LOG_IN_ASM) && log_in_filter(b->pc)) {
-        log_in_asm(b);
-    }
-    if (!translate_region(b)) {
+    RegionTranslation t;
+    if (!region_translate(c, &t)) {
         return false;
     }
     b->region->nguards = 0;
-    if (!old || !old->no_guess) {
-        b->region->nguards = region_guess(tb_gen_ir_context(), &b->cpu->env, b->pc);
+    if (b->at_head && !(old && old->no_guess)) {
+        b->region->nguards = region_guess(tb_gen_ir_context(), &b->cpu->env, c->pc);
     }
-    tb_gen_optimize(b->pc, b->cflags);
+    tb_gen_optimize(c->pc, c->cflags);
     region_forget_guesses(tb_gen_ir_context());
-    choose_pins(b, tb_gen_ir_context(), &b->region->pins);
+    choose_pins(tb_gen_ir_context(), &b->region->pins);
+    b->region->pins.counted = region_called_exits(tb_gen_ir_context());
+    if (t.outside && !t.inside && !b->region->pins.n) {
+        return false;           /* nothing gained */
+    }
     TranslationBlock draft = {
-        .pc = b->pc, .flags = b->flags, .cflags = b->cflags, .shared = any_shared(b->region),
-        .insns = (uint8_t)MIN(b->ninsns, UINT8_MAX), .region = true,
-        .needs_alone = b->needs_alone,
+        .pc = c->pc, .flags = c->flags, .cflags = c->cflags, .shared = any_shared(b->region),
+        .insns = (uint8_t)MIN(c->nnodes, UINT8_MAX), .region = true,
+        .needs_alone = t.needs_alone,
     };
     tb_gen_set_pins(&b->region->pins);
     TranslationBlock *tb = tb_gen_emit(&draft, b->region);
@@ -526,9 +240,16 @@ static bool make_region(RegionBuilder *b, TranslationBlock *from, TranslationBlo
     if (old) {
         tb_relink(old, tb);
     }
+    for (unsigned n = 0; c->no_rare && n < tb->nslots; n++) {
+        if (b->region->pins.counted >> n & 1) {
+            tb_jump_count(&tb->jump[n], exec_options.hot * LAST_TRY);
+        }
+    }
     cpu_jump_cache_drop(tb);
     stat_inc(STAT_regions);
-    stat_add(STAT_region_insns, b->ninsns);
+    stat_add(STAT_region_insns, c->nnodes);
+    stat_add(STAT_region_inside, t.inside);
+    stat_add(STAT_region_outside, t.outside);
     return true;
 }
 
@@ -545,39 +266,106 @@ static TranslationBlock *leave_alone(TranslationBlock *tb)
     return tb;
 }
 
-void tb_region_promote(CPUState *cpu, TranslationBlock *from, unsigned n)
+/* A function in the region is often left: what was seen to run was not all that does. If that was known, too
+ * much of it is missing. */
+static void run_otherwise(TranslationBlock *region)
+{
+    tb_drop(region);
+    TranslationBlock *old = tb_lookup(region->pc, region->flags, region->cflags);
+    if (old) {
+        old->no_region = old->no_rare;
+        old->no_rare = true;
+    }
+}
+
+static RegionBuilder *get_builder(void)
+{
+    if (!builder) {
+        builder = g_new0(RegionBuilder, 1);
+        builder->code = region_code_new();
+        builder->region = g_malloc0(sizeof(TbRegion) + MAX_RANGES * sizeof(TbRange));
+    }
+    return builder;
+}
+
+/* The loop at tb->pc has calls: to watch it, and again after that failed, is worth the while only if it is
+ * hotter than others. Returns false if it was long enough. */
+static bool wait_longer(TranslationBlock *tb, TBJump *jump)
+{
+    enum { TRIES = 3, LONGER = 16 };
+    if (exec_options.hot == 1 || tb->tries == TRIES) {
+        return false;
+    }
+    tb->tries++;
+    tb_jump_count(jump, exec_options.hot * LONGER);
+    return true;
+}
+
+/* Returns false if the loop is to be watched first. */
+static bool promote(CPUState *cpu, TranslationBlock *from, unsigned n, bool watched,
+                    const RegionSeen *seen)
 {
     TBJump *jump = &from->jump[n];
-    uint64_t t0 = stats_enabled ? stats_now() : 0;
-    pthread_mutex_lock(&tb_lock);
     tb_jump_count(jump, 0);
     TranslationBlock *old = tb_lookup(jump->pc, from->flags, from->cflags);
     if (atomic_load(&from->invalid)) {
-        goto out;
+        return true;
+    }
+    if (from->region && (tb_region(from)->pins.counted >> n & 1)) {
+        run_otherwise(from);
+        return true;
     }
     if (old && old->region && !from->region && !overlaps(old, from)) {
         old = leave_alone(old);
     }
-    if (!(old && (old->region || old->no_region))) {
-        if (!builder) {
-            builder = g_new0(RegionBuilder, 1);
-            builder->region = g_malloc0(sizeof(TbRegion) + MAX_RANGES * sizeof(TbRange));
-        }
-        builder->cpu = cpu;
-        builder->pc = jump->pc;
-        builder->flags = from->flags;
-        builder->cflags = from->cflags;
-        if (!make_region(builder, from, old)) {
-            if (old) {
-                leave_alone(old);
-            }
-        }
-        if (stats_enabled) {
-            stat_add(STAT_region_ns, stats_now() - t0);
-        }
+    if (old && (old->region || old->no_region)) {
+        return true;
     }
-out:
+    if (!watched && old && old->tries) {
+        return false;
+    }
+    if (watched && !seen && old && wait_longer(old, jump)) {
+        return true;
+    }
+    RegionBuilder *b = get_builder();
+    RegionCode *c = b->code;
+    b->cpu = cpu;
+    b->at_head = cpu->env.pc == jump->pc;
+    c->pc = jump->pc;
+    c->flags = from->flags;
+    c->cflags = from->cflags;
+    c->watched = watched;
+    c->seen = seen;
+    c->no_rare = old && old->no_rare;
+    bool found = region_code_find(c);
+    if (c->wants_watch) {
+        return old && wait_longer(old, jump);
+    }
+    /* What is not known to come round soon gains nothing by its calls being followed. */
+    bool known = !c->calls || seen || exec_options.hot == 1;
+    if (!(found && known && closes_loop(c, from) && !part_of_larger_loop(c) && make_region(b, old)) &&
+        old) {
+        leave_alone(old);
+    }
+    return true;
+}
+
+void tb_region_promote(CPUState *cpu, TranslationBlock *from, unsigned n)
+{
+    RegionSeen seen;
+    uint64_t t0 = stats_enabled ? stats_now() : 0;
+    pthread_mutex_lock(&tb_lock);
+    bool done = promote(cpu, from, n, false, NULL);
     pthread_mutex_unlock(&tb_lock);
+    if (!done) {
+        bool back = region_watch(cpu, &seen);
+        pthread_mutex_lock(&tb_lock);
+        promote(cpu, from, n, true, back ? &seen : NULL);
+        pthread_mutex_unlock(&tb_lock);
+    }
+    if (stats_enabled) {
+        stat_add(STAT_region_ns, stats_now() - t0);
+    }
 }
 
 void tb_region_dropped(TranslationBlock *tb)

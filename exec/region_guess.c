@@ -2,8 +2,9 @@
  * exec/region_guess.c: what a region takes for granted, and the guards that see to it.
  *
  * Divisors. Division is slow, but not by a constant. Compilers for machines where it is not so slow
- * keep a constant divisor in a register all through a loop. So a register that is a divisor, and that
- * nothing in the region writes, is taken for the constant that it holds now.
+ * keep a constant divisor in a register all through a loop. So a register that is a divisor is taken
+ * for the constant that the region sets it to, or else for the one that it holds now, wherever nobody
+ * has written it since.
  *
  * Singles. An fp register that the region reads as a single, and that gets singles only there, holds a
  * boxed one always if it does at the start.
@@ -14,6 +15,7 @@
 
 #include "exec/region_guess.h"
 #include "ir/build.h"
+#include "ir/sig.h"
 
 _Static_assert(IR_divu == IR_divs + 1 && IR_rems == IR_divs + 2 && IR_remu == IR_divs + 3,
                "is_division()");
@@ -42,24 +44,81 @@ static bool is_division(const IrOp *op)
     return op->opcode - (unsigned)IR_divs <= IR_remu - IR_divs;
 }
 
-static bool any_helper_writes(const IrContext *ir)
+/* Does anybody but the ops write? */
+static bool others_write(const IrContext *ir)
 {
     IR_FOREACH(ir, op) {
-        if (op->opcode == IR_call && (ir_helpers[op->k[0]].flags & IRH_WRITES)) {
+        if (op->opcode == IR_comes_back ||
+            (op->opcode == IR_call && (ir_helpers[op->k[0]].flags & IRH_WRITES))) {
             return true;
         }
     }
     return false;
 }
 
-static bool any_writes(const IrContext *ir, const IrTemp *g)
+/* Does the value of g after op hold `want`, when it did (or did not) before? */
+static bool holds_after(const IrOp *op, const IrTemp *g, uint64_t want, bool before)
 {
+    if (op->out == g) {
+        return op->opcode == IR_mov && op->in[0]->kind == IR_CONST && op->in[0]->value == want;
+    }
+    return before && !(op->opcode == IR_call && (ir_helpers[op->k[0]].flags & IRH_WRITES));
+}
+
+/*
+ * Where does g hold `want` for sure, given whether it does at the start? holds[label] says so for labels.
+ * All labels are hoped to, until a jump there is found by which it may not.
+ */
+static bool find_holds(const IrContext *ir, const IrTemp *g, uint64_t want, bool at_start, uint8_t *holds)
+{
+    bool now = at_start, changed = false;
     IR_FOREACH(ir, op) {
-        if (op->out == g) {
-            return true;
+        int k = ir_op_label_k((IrOpcode)op->opcode);
+        if (op->opcode == IR_set_label) {
+            if (!now && holds[op->k[0]]) {
+                holds[op->k[0]] = 0;
+                changed = true;
+            }
+            now = holds[op->k[0]];
+            continue;
+        }
+        if (k >= 0 && holds[op->k[k]] && (!now || op->opcode == IR_comes_back)) {
+            holds[op->k[k]] = 0;
+            changed = true;
+        }
+        now = ir_op_is_last(op) || holds_after(op, g, want, now);
+    }
+    return changed;
+}
+
+/* Make g a constant where it divides and is `want`. Returns whether it does. */
+static bool use_divisor(Guesses *s, const IrTemp *g, uint64_t want, bool at_start)
+{
+    uint8_t *holds = ir_alloc(s->ir, s->ir->nlabels + 1);
+    bool now = at_start, any = false;
+    memset(holds, 1, s->ir->nlabels);
+    while (find_holds(s->ir, g, want, at_start, holds)) {
+    }
+    IR_FOREACH(s->ir, op) {
+        now = op->opcode == IR_set_label ? holds[op->k[0]] : now;
+        if (now && is_division(op) && op->in[1] == g) {
+            op->in[1] = ir_const(s->ir, want);
+            any = true;
+        }
+        now = ir_op_is_last(op) || holds_after(op, g, want, now);
+    }
+    return any;
+}
+
+/* The constant that g is set to in the region, or what it holds now. */
+static uint64_t likely_value(const Guesses *s, const IrTemp *g)
+{
+    IR_FOREACH(s->ir, op) {
+        if (op->out == g && op->opcode == IR_mov && op->in[0]->kind == IR_CONST) {
+            return op->in[0]->value;
         }
     }
-    return false;
+    return value_now(s, g);
 }
 
 static void guess_divisors(Guesses *s)
@@ -69,17 +128,14 @@ static void guess_divisors(Guesses *s)
         if (!g || g->kind != IR_GLOBAL) {
             continue;
         }
-        uint64_t v = value_now(s, g);
-        unsigned i = 0;
-        while (i < s->n && s->guess[i].g != g) {
-            i++;
-        }
-        if (i == s->n && (s->n == REGION_MAX_GUESSES || v + 1 < 3 || any_writes(s->ir, g))) {
+        uint64_t v = likely_value(s, g);
+        if (v + 1 < 3) {
             continue;           /* 0, 1 and -1 have no inverse to multiply by */
         }
-        s->guess[i] = (Guess){ g, v };
-        s->n += i == s->n;
-        op->in[1] = ir_const(s->ir, v);
+        use_divisor(s, g, v, false);
+        if (value_now(s, g) == v && s->n < REGION_MAX_GUESSES && use_divisor(s, g, v, true)) {
+            s->guess[s->n++] = (Guess){ g, v };
+        }
     }
 }
 
@@ -187,7 +243,7 @@ static void shift_slots(IrContext *ir, unsigned n)
         if (op->opcode == IR_brcond_tb) {
             op->k[1] += n;
         } else if (op->opcode == IR_goto_tb || op->opcode == IR_call_tb ||
-                   op->opcode == IR_call_ptr) {
+                   op->opcode == IR_call_ptr || op->opcode == IR_comes_back) {
             op->k[0] += n;
         }
     }
@@ -210,11 +266,10 @@ static void gen_guard(IrContext *ir, const Guess *guess, unsigned slot, uint64_t
 unsigned region_guess(IrContext *ir, const CPURISCVState *env, uint64_t pc)
 {
     Guesses s = { .ir = ir, .env = env };
-    if (any_helper_writes(ir)) {
-        return 0;
-    }
     guess_divisors(&s);
-    guess_singles(&s);
+    if (!others_write(ir)) {
+        guess_singles(&s);
+    }
     shift_slots(ir, s.n);
     ir->cursor = ir->head.next;
     for (unsigned i = 0; i < s.n; i++) {

@@ -43,7 +43,10 @@ static inline TBRef tb_ref_to(const void *from, const void *to)
     return to ? (TBRef)((const uint8_t *)to - (const uint8_t *)from) : 0;
 }
 
-#define TB_NOT_COUNTED INT32_MIN        /* the code of such a jump does not count */
+/* TBJump.count of jumps whose code does not count. */
+#define TB_NOT_COUNTED INT32_MIN
+#define TB_COMES_BACK (INT32_MIN + 1)   /* the way back of a call in a region, into the region itself */
+#define TB_COUNTS (INT32_MIN + 2)       /* from here on: it counts */
 
 /* A patchable jump of a TB. Protected by tb_lock. */
 typedef struct TBJump {
@@ -52,7 +55,7 @@ typedef struct TBJump {
     TBRef stub;                     /* where it goes when unchained */
     TBRef to;                       /* TB that it is chained to, or 0 */
     TBRef next, prev;               /* TBJumps in to->incoming, or 0 */
-    int32_t count;                  /* TB_NOT_COUNTED, or room for backend_counter(), which in an
+    int32_t count;                  /* < TB_COUNTS, or room for backend_counter(), which in an
                                      * image lies elsewhere: how often until it is hot, not exact */
 } TBJump;
 
@@ -76,6 +79,8 @@ struct TranslationBlock {
     bool region;                    /* made of several TBs: a TbRegion lies behind the jumps */
     bool no_region;                 /* not to become the header of one */
     bool no_guess;                  /* ... of one that is good for certain values of registers only */
+    bool no_rare;                   /* ... of one without what does not run often */
+    uint8_t tries;                  /* how often it was not, yet: its loop has calls */
     TBJump jump[];
 };
 _Static_assert(sizeof(TBJump) == 32 && sizeof(TranslationBlock) <= 64 + 8,
@@ -91,7 +96,7 @@ typedef struct TbRange {
 typedef struct TbRegion {
     BackendPins pins;
     uint32_t nguards;               /* slots 0 to nguards - 1 leave at the start: a guess was wrong */
-    uint32_t nranges;
+    uint32_t nranges, nloop;        /* the first nloop ranges are the loop, the rest is what it calls */
     TbRange range[];
 } TbRegion;
 

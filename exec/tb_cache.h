@@ -67,7 +67,7 @@ void tb_pages_init(void);
 void tb_pages_add(TranslationBlock *tb);
 void tb_pages_remove(TranslationBlock *tb);
 void tb_pages_reset(void);
-void tb_drop_regions_at(uint64_t pc);                   /* those that contain pc */
+void tb_drop_regions_at(uint64_t pc);                   /* those whose loop contains pc */
 
 /* unwind.c: the unwind map of tb, and guest pc of a host address in it (exact for the address of an
  * instruction; for a return address pass ra - 1). */

@@ -223,7 +223,10 @@ static void finish_tb(TranslationBlock *t, const TranslationBlock *draft, const 
                        .patch = tb_ref_to(j, code + res->slots[n].patch),
                        .stub = tb_ref_to(j, code + res->slots[n].stub),
                        .count = res->slots[n].counted ? (int32_t)exec_options.hot - 1
-                                                      : TB_NOT_COUNTED };
+                                : res->slots[n].inner ? TB_COMES_BACK : TB_NOT_COUNTED };
+        if (res->slots[n].inner) {
+            backend_patch_jump(code + res->slots[n].patch, code + res->slots[n].inner);
+        }
     }
     if (region) {
         t->region = true;
@@ -368,6 +371,8 @@ static TranslationBlock *extend(CPUState *cpu, TranslationBlock *tb)
         if (longer) {
             longer->no_region = tb->no_region;
             longer->no_guess = tb->no_guess;
+            longer->no_rare = tb->no_rare;
+            longer->tries = tb->tries;
             tb_relink(tb, longer);
             tb_drop(tb);
             stat_inc(STAT_extended);

@@ -132,10 +132,11 @@ static void drop_page(uint64_t page, vaddr start, vaddr last, bool only_stale)
     }
 }
 
-static bool region_overlaps(TranslationBlock *tb, vaddr start, vaddr last)
+/* Does it in the first n of its ranges? */
+static bool region_overlaps(TranslationBlock *tb, unsigned n, vaddr start, vaddr last)
 {
     const TbRegion *r = tb_region(tb);
-    for (unsigned i = 0; i < r->nranges; i++) {
+    for (unsigned i = 0; i < n; i++) {
         if (r->range[i].pc <= last && r->range[i].pc + r->range[i].size > start) {
             return true;
         }
@@ -147,7 +148,7 @@ static void drop_regions(vaddr start, vaddr last, bool only_stale)
 {
     for (guint i = regions->len; i-- > 0;) {    /* a dropped one's place is taken by the last */
         TranslationBlock *tb = regions->pdata[i];
-        if (region_overlaps(tb, start, last) && (!only_stale || tb_is_stale(tb))) {
+        if (region_overlaps(tb, tb_region(tb)->nranges, start, last) && (!only_stale || tb_is_stale(tb))) {
             tb_drop(tb);
             stat_inc(STAT_tb_dropped);
         }
@@ -156,7 +157,13 @@ static void drop_regions(vaddr start, vaddr last, bool only_stale)
 
 void tb_drop_regions_at(uint64_t pc)
 {
-    drop_regions(pc, pc, false);
+    for (guint i = regions->len; i-- > 0;) {
+        TranslationBlock *tb = regions->pdata[i];
+        if (region_overlaps(tb, tb_region(tb)->nloop, pc, pc)) {
+            tb_drop(tb);
+            stat_inc(STAT_tb_dropped);
+        }
+    }
 }
 
 static void drop_range(vaddr start, vaddr last, bool only_stale)

@@ -5,6 +5,7 @@
  *   unchained  its jump goes to its stub, which leaves to the loop; to == NULL
  *   chained    its jump goes to to's code, and the slot is on to->incoming
  *   landing    a return goes on in the TB itself (backend_lands()), as long as that is valid
+ *   TB_COMES_BACK  its jump goes to a place in the TB itself
  * A TB is dropped only after tb_unlink(): no jump then enters it. Its own jumps go back to their
  * stubs too, because a CPU may still be inside it or return to one of its landing pads.
  * Threads: changes need tb_lock; running code needs none, a patch is one 4-byte store.
@@ -16,14 +17,14 @@ static void patch(const TBJump *j, const uint8_t *target)
 {
     uint8_t *field = tb_ref_at(j, j->patch);
     backend_patch_jump(field, target);
-    if (j->count != TB_NOT_COUNTED && !backend_jump_counts(field)) {
+    if (j->count >= TB_COUNTS && !backend_jump_counts(field)) {
         backend_count_jump(field, false);
     }
 }
 
 void tb_jump_count(TBJump *j, unsigned n)
 {
-    if (j->count != TB_NOT_COUNTED) {
+    if (j->count >= TB_COUNTS) {
         uint8_t *field = tb_ref_at(j, j->patch);
         *backend_counter(field) = n ? (int32_t)n - 1 : INT32_MAX;
         backend_count_jump(field, n != 0);
@@ -69,9 +70,9 @@ void tb_link_locked(TranslationBlock *from, unsigned n, TranslationBlock *to)
     if (from->region && n < tb_region(from)->nguards) {
         return;
     }
-    if (n < from->nslots && !j->to && !backend_lands(tb_ref_at(j, j->patch)) &&
-        !atomic_load(&from->invalid) && !atomic_load(&to->invalid) && from->flags == to->flags &&
-        !backend_config.no_chain) {
+    if (n < from->nslots && !j->to && j->count != TB_COMES_BACK &&
+        !backend_lands(tb_ref_at(j, j->patch)) && !atomic_load(&from->invalid) &&
+        !atomic_load(&to->invalid) && from->flags == to->flags && !backend_config.no_chain) {
         chain(j, to);
     }
 }
@@ -102,6 +103,8 @@ void tb_unlink(TranslationBlock *tb)
         uint8_t *field = tb_ref_at(j, j->patch);
         if (backend_lands(field)) {
             backend_unland(field);
+        } else if (j->count == TB_COMES_BACK) {
+            patch(j, tb_ref_at(j, j->stub));
         }
         tb_jump_unchain(j);
     }

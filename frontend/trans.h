@@ -34,6 +34,12 @@ void trans_forget(DisasContext *dc);
  * is true, the TB lives only as long as that. */
 bool trans_alone(DisasContext *dc);
 
+/* x1 and x5 hold return addresses: the hints of the manual's table at JALR. */
+static inline bool trans_is_link(unsigned r)
+{
+    return r == RV_RA || r == RV_T0;
+}
+
 /* The pc after the insn being translated. */
 uint64_t trans_next_pc(const DisasContext *dc);
 

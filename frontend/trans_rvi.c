@@ -23,12 +23,6 @@ bool trans_auipc(DisasContext *dc, const DecodedInsn *d)
 
 /* ---- jumps ---- */
 
-/* x1 and x5 hold return addresses: the hints of the manual's table at JALR. */
-static bool is_link(unsigned r)
-{
-    return r == RV_RA || r == RV_T0;
-}
-
 /* A call has been emitted: end the TB, or go on where the call returns to. */
 static void land(DisasContext *dc)
 {
@@ -50,7 +44,7 @@ static void jump_known(DisasContext *dc, unsigned rd, uint64_t target)
 {
     uint64_t ret = trans_next_pc(dc);
     trans_set_const(dc, rd, ret);
-    int slot = is_link(rd) ? trans_new_slot(dc, 2) : -1;
+    int slot = trans_is_link(rd) ? trans_new_slot(dc, 2) : -1;
     if (slot >= 0) {
         ir_gen_call_tb(dc->base.ir, IR_I64, (uint64_t)slot, target, ret);
         land(dc);
@@ -89,7 +83,7 @@ bool trans_jalr(DisasContext *dc, const DecodedInsn *d)
      *                              the prediction of the entry is lost: a plain jump.
      */
     int slot = -1;
-    if (is_link(d->rd) && (!is_link(d->rs1) || d->rd == d->rs1)) {
+    if (trans_is_link(d->rd) && (!trans_is_link(d->rs1) || d->rd == d->rs1)) {
         slot = trans_new_slot(dc, 1);
     }
     if (slot >= 0) {
@@ -97,10 +91,10 @@ bool trans_jalr(DisasContext *dc, const DecodedInsn *d)
         land(dc);
         return true;
     }
-    if (!is_link(d->rd) && is_link(d->rs1) && dc->sp_loaded) {
+    if (!trans_is_link(d->rd) && trans_is_link(d->rs1) && dc->sp_loaded) {
         ir_gen_call_unwind(ir, IR_I64, dc->g->x[RV_SP]);
         ir_gen_goto_ptr(ir, IR_I64, target);
-    } else if (!is_link(d->rd) && is_link(d->rs1)) {
+    } else if (!trans_is_link(d->rd) && trans_is_link(d->rs1)) {
         ir_gen_ret_ptr(ir, IR_I64, target);
     } else {
         ir_gen_goto_ptr(ir, IR_I64, target);

@@ -284,15 +284,29 @@ InsnFlow riscv_insn_flow(uint32_t word, RvExtSet exts, uint64_t pc)
     InsnFlow f = { .kind = FLOW_NEXT, .len = (word & 3) == 3 ? 4 : 2 };
     rv_decode(word, exts, &d);
     f.target = pc + (uint64_t)d.imm;
+    f.writes = UINT32_C(1) << d.rd & ~UINT32_C(1);
     switch (d.id) {
     case RV_beq: case RV_bne: case RV_blt: case RV_bge: case RV_bltu: case RV_bgeu:
         f.kind = FLOW_BRANCH;
         break;
     case RV_jal:
-        f.kind = d.rd ? FLOW_END : FLOW_JUMP;
+        f.kind = !d.rd ? FLOW_JUMP : trans_is_link(d.rd) ? FLOW_CALL : FLOW_END;
+        f.link = d.rd;
         break;
-    case RV_jalr: case RV_ebreak: case RV_fence_i: case RV_ILLEGAL:
+    case RV_jalr:
+        f.kind = !trans_is_link(d.rd) ? FLOW_GOTO_PTR
+                 : !trans_is_link(d.rs1) || d.rd == d.rs1 ? FLOW_CALL_PTR : FLOW_END;
+        f.link = d.rd;
+        f.reg = d.imm || d.rd == d.rs1 ? 0 : d.rs1;
+        break;
+    case RV_ebreak: case RV_fence_i: case RV_ILLEGAL:
         f.kind = FLOW_END;
+        break;
+    case RV_ecall:
+        f.writes = ~UINT32_C(0);
+        break;
+    case RV_sd:
+        f.marks = d.rs2 == RV_SP && d.rs1 != RV_SP;
         break;
     default:
         break;

@@ -48,11 +48,18 @@ typedef enum InsnFlowKind {
     FLOW_NEXT,                  /* to the next one (or out of the TB) */
     FLOW_BRANCH,                /* to the next one or to the target */
     FLOW_JUMP,                  /* to the target */
+    FLOW_CALL,                  /* to the target; it returns to the next one */
+    FLOW_CALL_PTR,              /* to a computed pc, which returns to the next one */
+    FLOW_GOTO_PTR,              /* to a computed pc */
     FLOW_END,                   /* anywhere */
 } InsnFlowKind;
 typedef struct InsnFlow {
-    InsnFlowKind kind;
-    unsigned len;
+    uint8_t kind;               /* InsnFlowKind */
+    uint8_t len;
+    uint8_t link;               /* of a call: the x register that gets the return address */
+    uint8_t reg;                /* of a computed jump: the x register that is its target, or 0 */
+    uint32_t writes;            /* bit i: x[i] may be written */
+    bool marks;                 /* saves sp as setjmp() does: the translator emits a call_mark */
     uint64_t target;
 } InsnFlow;
 InsnFlow riscv_insn_flow(uint32_t word, RvExtSet exts, uint64_t pc);

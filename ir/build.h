@@ -50,6 +50,7 @@ static inline IrOp *ir_build(IrContext *ir, IrOpcode opc, IrType t, IrTemp *out,
 #define IRB_n_n_kk(n)   IRB_HEAD(n), uint64_t k, uint64_t m) { return ir_build(ir, IR_##n, t, NULL, 0, IRB_0, k, m, 0); }
 #define IRB_n_n_kkk(n)  IRB_HEAD(n), uint64_t k, uint64_t m, uint64_t o) { return ir_build(ir, IR_##n, t, NULL, 0, IRB_0, k, m, o); }
 #define IRB_n_n_l(n)    IRB_HEAD(n), IrLabel *l) { l->refs++; return ir_build(ir, IR_##n, t, NULL, 0, IRB_0, l->index, 0, 0); }
+#define IRB_n_n_kl(n)   IRB_HEAD(n), uint64_t k, IrLabel *l) { l->refs++; return ir_build(ir, IR_##n, t, NULL, 0, IRB_0, k, l->index, 0); }
 #define IRB_n_rr_cl(n)  IRB_HEAD(n), IrTemp *a, IrTemp *b, IrCond cond, IrLabel *l) { l->refs++; return ir_build(ir, IR_##n, t, NULL, 2, IRB_2, cond, l->index, 0); }
 #define IRB_n_rr_ckk(n) IRB_HEAD(n), IrTemp *a, IrTemp *b, IrCond cond, uint64_t k, uint64_t m) { return ir_build(ir, IR_##n, t, NULL, 2, IRB_2, cond, k, m); }
 #define IRB_n_d_n(n)    IRB_HEAD(n), IrTemp *a) { return ir_build(ir, IR_##n, t, NULL, 1, IRB_1, 0, 0, 0); }

@@ -267,6 +267,7 @@ IrExit ir_interp(const IrContext *ir, IrInterpState *st)
         case IR_fence:
         case IR_poll:
         case IR_landing:
+        case IR_comes_back:
         case IR_call_mark:
         case IR_call_unwind:
             __atomic_thread_fence(__ATOMIC_SEQ_CST);

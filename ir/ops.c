@@ -13,6 +13,7 @@
 #define SIG_n_n_kk   0, 0, 2
 #define SIG_n_n_kkk  0, 0, 3
 #define SIG_n_n_l    0, 0, 1
+#define SIG_n_n_kl   0, 0, 2
 #define SIG_n_rr_cl  0, 2, 2
 #define SIG_n_rr_ckk 0, 2, 3
 #define SIG_n_d_n    0, 1, 0

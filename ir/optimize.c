@@ -427,7 +427,7 @@ static void renumber_slots(IrContext *ir)
         used |= ir_op_slots(op);
     }
     IR_FOREACH(ir, op) {
-        if (ir_op_slots(op)) {
+        if (ir_op_slots(op) || op->opcode == IR_comes_back) {
             uint64_t *slot = &op->k[op->opcode == IR_brcond_tb ? 1 : 0];
             *slot = (unsigned)__builtin_popcountll(used & (((uint64_t)1 << *slot) - 1));
         }

@@ -79,7 +79,8 @@ static inline uint64_t ir_op_slots(const IrOp *op)
 /* The k[] that holds a label, or -1. */
 static inline int ir_op_label_k(IrOpcode opc)
 {
-    return opc == IR_set_label || opc == IR_br ? 0 : opc == IR_brcond ? 1 : -1;
+    return opc == IR_set_label || opc == IR_br ? 0
+           : opc == IR_brcond || opc == IR_comes_back ? 1 : -1;
 }
 
 /* Control never reaches the op after this one, but for a landing. */

@@ -14,7 +14,7 @@
 #include "tests/diff/program.h"
 #include "tests/diff/values.h"
 
-enum { UNIT_MAX = 6, MAX_TRIES = 64, CSR_FFLAGS = 1, CSR_FRM = 2, CSR_FCSR = 3 };
+enum { UNIT_MAX = 12, MAX_TRIES = 64, CSR_FFLAGS = 1, CSR_FRM = 2, CSR_FCSR = 3 };
 
 typedef enum Kind {
     KIND_INT, KIND_M, KIND_A, KIND_ZB, KIND_F, KIND_D, KIND_C, KIND_MEM, KIND_BRANCH, KIND_COUNT,
@@ -315,10 +315,42 @@ static void gen_call(Gen *g, Unit *u)
     add_piece(u, enc_i(RV_jalr, 0, link, 0), 4);
 }
 
+static unsigned reg_but(Gen *g, unsigned a, unsigned b, unsigned c)
+{
+    unsigned r;
+    do {
+        r = free_reg(g);
+    } while (r == a || r == b || r == c);
+    return r;
+}
+
+/* A call, by a register, of one of two functions that follow: by data, so that it may change from round to
+ * round of a loop. The second one may return to behind both, though it was not called from there. */
+static void gen_computed_call(Gen *g, Unit *u)
+{
+    unsigned link = g->count != RV_T0 && below(g, 4) == 0 ? RV_T0 : RV_RA;
+    unsigned which = reg_but(g, link, link, link), to = reg_but(g, link, which, which);
+    unsigned rd = reg_but(g, link, link, link);
+    bool elsewhere = below(g, 3) == 0;
+    add_piece(u, word_of(RV_auipc) | to << 7, 4);                           /* 0 */
+    add_piece(u, enc_i(RV_andi, which, below(g, 32), below(g, 2) ? 8 : 0), 4);
+    add_piece(u, enc_r(RV_add, to, to, which), 4);
+    add_piece(u, enc_i(RV_addi, to, to, 24), 4);
+    add_piece(u, enc_i(RV_jalr, link, to, 0), 4);                           /* 16 */
+    add_piece(u, set_displacement(word_of(RV_jal), elsewhere ? 24 : 20), 4);
+    add_piece(u, enc_r(RV_add, rd, rd, below(g, 32)), 4);                   /* 24 */
+    add_piece(u, enc_i(RV_jalr, 0, link, 0), 4);
+    add_piece(u, elsewhere ? enc_i(RV_addi, link, link, 24) : enc_r(RV_xor, rd, rd, below(g, 32)), 4);
+    add_piece(u, enc_i(RV_jalr, 0, link, 0), 4);                            /* 36 */
+    if (elsewhere) {
+        add_piece(u, enc_r(RV_sub, rd, rd, which), 4);                      /* 40, not reached */
+    }
+}
+
 static void gen_branch(Gen *g, Unit *u)
 {
     if (below(g, 6) == 0) {
-        gen_call(g, u);
+        below(g, 2) ? gen_call(g, u) : gen_computed_call(g, u);
         return;
     }
     DecodedInsn d;

@@ -108,6 +108,7 @@ bool region_watch(CPUState *cpu, RegionSeen *seen)
     uint64_t head = env->pc, path = 0;
     Call call[MAX_CALLS];
     unsigned ncalls = 0, round_start = 0;
+    bool nested = false;
     Known known;
     memset(seen, 0, sizeof(*seen));
     memset(&known, 0, sizeof(known));
@@ -117,10 +118,22 @@ bool region_watch(CPUState *cpu, RegionSeen *seen)
     for (unsigned steps = 0; steps < MAX_STEPS; steps++) {
         uint64_t pc = env->pc;
         const struct KnownInsn *insn = decode(&known, pc);
-        if (!insn || steps - round_start > MAX_ROUND ||
-            __atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED)) {
+        if (!insn || __atomic_load_n(&cpu->exit_request, __ATOMIC_RELAXED)) {
             return false;
         }
+        if (steps - round_start > MAX_ROUND) {
+            /* A recursion has led to the same loop again, farther down: perhaps that one is shorter. */
+            if (!nested) {
+                return false;
+            }
+            if (pc == head) {
+                memset(seen, 0, sizeof(*seen));
+                ncalls = 0;
+                path = 0;
+                round_start = steps;
+            }
+        }
+        nested |= pc == head && ncalls;
         cpu->emulating = true;
         RvEmulated r = rv_emulate(env, exec_options.guest_base, exec_options.exts, pc, pc + insn->len);
         cpu->emulating = false;

@@ -384,7 +384,7 @@ static TranslationBlock *extend(CPUState *cpu, TranslationBlock *tb)
 
 /* Code that is looked at, by guest pc. */
 typedef struct Near {
-    uint64_t pc[32];
+    uint64_t pc[12];
     unsigned n;
 } Near;
 

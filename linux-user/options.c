@@ -20,7 +20,7 @@
 #include "linux-user/loader.h"
 #include "linux-user/task.h"
 
-enum { DEFAULT_CODE_BUFFER = 256 << 20, DEFAULT_COLD = 6, DEFAULT_HOT = 2000 };
+enum { DEFAULT_CODE_BUFFER = 256 << 20, DEFAULT_COLD = 6, DEFAULT_HOT = 16000 };
 #define DEFAULT_CACHE_SIZE ((uint64_t)512 << 20)
 
 UserOptions user_options = { .ld_prefix = "", .root = "", .cpu_model = "max" };

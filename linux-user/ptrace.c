@@ -35,8 +35,13 @@ static void guest_stop(CPUState *cpu)
     t->env = (uintptr_t)&cpu->env;
     t->sigmask = task->restore_sigmask ? task->saved_sigmask : task->sigmask;
     t->resumed = t->sigmask_set = t->code_written = 0;
-    host_syscall(SYS_rt_tgsigqueueinfo, host_syscall(SYS_getpid), host_syscall(SYS_gettid), SIGILL,
-                 &si);
+    /* A kick that is pending takes the place of the stop: of each signal there is one at a time. The
+     * end of a thread (no status) is not answered. */
+    do {
+        t->kicked = t->unseen = 0;
+        host_syscall(SYS_rt_tgsigqueueinfo, host_syscall(SYS_getpid), host_syscall(SYS_gettid),
+                     SIGILL, &si);
+    } while (t->kicked && !t->unseen && !t->resumed && t->status);
     cpu->env.gpr[0] = 0;
     cpu->env.res_addr = ~(uint64_t)0;
     t->syscall_op = SYSCALL_OP_NONE;
@@ -132,8 +137,11 @@ bool ptrace_own_signal(Task *task, int sig, const siginfo_t *info, siginfo_t *ra
     if (sig != SIGILL || (info->si_code != TRACE_STOP && info->si_code != TRACE_KICK)) {
         return false;
     }
-    if (task && info->si_code == TRACE_KICK) {
+    if (task && info->si_code == TRACE_STOP) {
+        task->trace.unseen = 1;
+    } else if (task) {
         TraceState *t = &task->trace;
+        t->kicked = 1;
         *raw = t->raw;
         t->raw.si_signo = 0;
         if (!t->busy) {

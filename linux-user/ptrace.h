@@ -71,6 +71,9 @@ typedef struct TraceState {
     uint32_t child_traced;      /* and its child is traced from its beginning */
     uint32_t own_event;         /* or a thread of ours makes the child, and this is our own stop */
     uint32_t gone;              /* the thread ends, this is nobody's */
+    /* what the handler saw while it stops */
+    volatile uint32_t kicked;   /* a kick */
+    volatile uint32_t unseen;   /* the stop itself: there is no tracer any more */
     /* the thread's own, as a tracer */
     volatile uint32_t busy;     /* ptrace_begin() */
     volatile uint32_t missed;   /* SIGCHLD came meanwhile */

@@ -51,13 +51,16 @@ static clockid_t end_clock(clockid_t clock)
     return clock == CLOCK_REALTIME ? CLOCK_MONOTONIC : clock;
 }
 
+/* The end of time when there is no such sum; nonsense in, nonsense out. */
 struct timespec timespec_add(struct timespec x, struct timespec y)
 {
-    struct timespec r = { .tv_sec = x.tv_sec + y.tv_sec, .tv_nsec = x.tv_nsec + y.tv_nsec };
-    if (r.tv_nsec >= NSEC) {
-        r.tv_nsec -= NSEC;
-        r.tv_sec++;
+    struct timespec r = { .tv_nsec = (long)((uint64_t)x.tv_nsec + (uint64_t)y.tv_nsec) };
+    long carry = r.tv_nsec >= NSEC;
+    if (__builtin_add_overflow(x.tv_sec, y.tv_sec, &r.tv_sec) ||
+        __builtin_add_overflow(r.tv_sec, carry, &r.tv_sec)) {
+        r.tv_sec = INT64_MAX;
     }
+    r.tv_nsec -= carry * NSEC;
     return r;
 }
 
@@ -72,22 +75,15 @@ static struct timespec ts_sub(struct timespec x, struct timespec y)
     return r.tv_sec < 0 ? (struct timespec){ 0 } : r;
 }
 
-static abi_long sleep_relative(clockid_t clock, struct timespec req, abi_ulong rem_addr);
+static abi_long sleep_on(const RestartBlock *block);
 
-/* The end is on end_clock(); rem: where the guest wants the time left, or 0. */
-static abi_long sleep_on(const RestartBlock *block)
+/* For `req`, which ends at `end` of end_clock(). What the host says is left is late by its slack, which
+ * would add up from one interruption to the next: it is for the guest alone. rem_addr: where it wants it,
+ * or 0. */
+static abi_long sleep_until(clockid_t clock, struct timespec end, struct timespec req,
+                            abi_ulong rem_addr)
 {
-    struct timespec now;
-    clockid_t clock = (clockid_t)block->a[0];
-    if (clock_gettime(end_clock(clock), &now) < 0) {
-        return -EINTR;
-    }
-    return sleep_relative(clock, ts_sub(block->end, now), block->a[1]);
-}
-
-static abi_long sleep_relative(clockid_t clock, struct timespec req, abi_ulong rem_addr)
-{
-    struct timespec rem = req, now;     /* not entered at all: everything is left */
+    struct timespec rem = req;          /* not entered at all: everything is left */
     restart_block.go_on = NULL;
     abi_long ret = safe_syscall(__NR_clock_nanosleep, (abi_ulong)clock, 0, host_arg(&req),
                                 host_arg(&rem), 0, 0);
@@ -97,11 +93,29 @@ static abi_long sleep_relative(clockid_t clock, struct timespec req, abi_ulong r
     if (rem_addr && !guest_write(rem_addr, &rem, sizeof(rem))) {
         return -EFAULT;
     }
-    if (rem.tv_sec < 0 || clock_gettime(end_clock(clock), &now) < 0) {
+    if (rem.tv_sec < 0) {
         return -EINTR;
     }
-    restart_block = (RestartBlock){ sleep_on, timespec_add(now, rem), { (abi_ulong)clock, rem_addr } };
+    restart_block = (RestartBlock){ sleep_on, end, { (abi_ulong)clock, rem_addr } };
     return -ERESTART_RESTARTBLOCK_;
+}
+
+static abi_long sleep_on(const RestartBlock *block)
+{
+    struct timespec now;
+    clockid_t clock = (clockid_t)block->a[0];
+    if (clock_gettime(end_clock(clock), &now) < 0) {
+        return -EINTR;
+    }
+    return sleep_until(clock, block->end, ts_sub(block->end, now), block->a[1]);
+}
+
+/* A clock that cannot be read cannot be slept on either: the host says so. */
+static abi_long sleep_relative(clockid_t clock, struct timespec req, abi_ulong rem_addr)
+{
+    struct timespec now = { 0 };
+    clock_gettime(end_clock(clock), &now);
+    return sleep_until(clock, timespec_add(now, req), req, rem_addr);
 }
 
 abi_long sys_nanosleep(CPUState *cpu, const abi_ulong *a)

@@ -288,9 +288,12 @@ static int polls(void)
     return ppoll(NULL, 0, &left, NULL) == 0;
 }
 
-/* Interrupted more often than the timeout is long: if it began anew each time, it would never end. */
+/* Interrupted more often than the timeout is long: if it began anew each time, it would never end. What
+ * ppoll() has left counts only while it waits, and who is interrupted where it is stopped stops again at
+ * once: so each time it runs for a while. */
 static void interrupted(int (*wait)(void), const char *name)
 {
+    static const struct timespec a_while = { 0, 1000 * 1000 };
     int status;
     fflush(stdout);
     tracee = fork();
@@ -302,11 +305,15 @@ static void interrupted(int (*wait)(void), const char *name)
     ask(PTRACE_SEIZE, tracee, 0, PTRACE_O_EXITKILL);
     kill(tracee, SIGCONT);
     for (;;) {
-        if (waitpid(tracee, &status, __WALL) != tracee || !WIFSTOPPED(status)) {
+        if (waitpid(tracee, &status, WNOHANG | __WALL) == 0) {
+            ptrace(PTRACE_INTERRUPT, tracee, 0, 0);
+            waitpid(tracee, &status, __WALL);
+        }
+        if (!WIFSTOPPED(status)) {
             break;
         }
         ptrace(PTRACE_CONT, tracee, 0, status >> 16 ? 0 : WSTOPSIG(status));
-        ptrace(PTRACE_INTERRUPT, tracee, 0, 0);
+        nanosleep(&a_while, NULL);
     }
     printf("%s: %s\n", name, describe(status));
 }

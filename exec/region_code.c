@@ -23,10 +23,7 @@ typedef struct RegionSearch {
     uint16_t hash[1 << HASH_BITS];  /* by pc: index of a node + 1 - first of the frame */
     uint64_t work[MAX_NODES];
     unsigned nwork;
-    /* guest code read last */
-    uint64_t chunk_pc;
-    unsigned chunk_len;
-    uint8_t chunk[128];
+    RegionReader reader;
 } RegionSearch;
 
 _Static_assert(MAX_NODES < 1 << HASH_BITS, "the hash has room");
@@ -74,18 +71,24 @@ static uint16_t *hash_slot(RegionCode *c, const RegionFrame *f, uint64_t pc)
     }
 }
 
-static bool read_code(RegionSearch *s, uint64_t pc, uint8_t *p, unsigned len)
+static bool read_code(RegionReader *r, uint64_t pc, void *p, unsigned len)
 {
-    if (pc - s->chunk_pc >= s->chunk_len || s->chunk_len - (pc - s->chunk_pc) < len) {
+    if (pc - r->pc >= r->len || r->len - (pc - r->pc) < len) {
         CPUFault fault;
-        s->chunk_pc = pc;
-        s->chunk_len = guest_fetch(pc, s->chunk, sizeof(s->chunk), &fault);
-        if (s->chunk_len < len) {
+        r->pc = pc;
+        r->len = guest_fetch(pc, r->code, sizeof(r->code), &fault);
+        if (r->len < len) {
             return false;
         }
     }
-    memcpy(p, s->chunk + (pc - s->chunk_pc), len);
+    memcpy(p, r->code + (pc - r->pc), len);
     return true;
+}
+
+bool region_read_insn(RegionReader *r, uint64_t pc, uint32_t *word)
+{
+    *word = 0;
+    return read_code(r, pc, word, 2) && ((*word & 3) != 3 || read_code(r, pc, word, 4));
 }
 
 /* Has a jump to pc been taken? */
@@ -111,16 +114,14 @@ static void follow(RegionCode *c, RegionFrame *f, uint64_t pc, unsigned max)
 {
     while (f->n < max) {
         uint16_t *slot = hash_slot(c, f, pc);
-        uint8_t code[4] = { 0 };
-        if (*slot || !read_code(c->search, pc, code, 2) ||
-            ((code[0] & 3) == 3 && !read_code(c->search, pc, code, 4))) {
+        uint32_t word;
+        if (*slot || !region_read_insn(&c->search->reader, pc, &word)) {
             return;
         }
         RegionNode *n = &c->node[f->first + f->n++];
         *slot = (uint16_t)f->n;
-        *n = (RegionNode){ .pc = pc, .next = -1, .target = -1 };
-        memcpy(&n->word, code, 4);
-        InsnFlow flow = riscv_insn_flow(n->word, exec_options.exts, pc);
+        *n = (RegionNode){ .pc = pc, .word = word, .next = -1, .target = -1 };
+        InsnFlow flow = riscv_insn_flow(word, exec_options.exts, pc);
         n->len = flow.len;
         n->kind = flow.kind;
         n->link = flow.link;
@@ -349,7 +350,7 @@ bool region_code_find(RegionCode *c)
 {
     c->nframes = c->nnodes = 0;
     c->wants_watch = c->calls = c->computed = false;
-    c->search->chunk_len = 0;
+    c->search->reader.len = 0;
     RegionFrame *f = &c->frame[0];
     *f = (RegionFrame){ .pc = c->pc };
     explore(c, f, MAX_NODES);

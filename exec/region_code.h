@@ -93,6 +93,16 @@ typedef struct RegionCode {
 #define REGION_FOREACH_NODE(c, f, v) \
     for (RegionNode *v = &(c)->node[(f)->first]; v < &(c)->node[(f)->first + (f)->n]; v++)
 
+/* Reads guest code, a piece at a time. Zeroed: has none yet. */
+typedef struct RegionReader {
+    uint64_t pc;
+    unsigned len;
+    uint8_t code[128];
+} RegionReader;
+
+/* The insn at pc, or false: it can't be fetched. */
+bool region_read_insn(RegionReader *r, uint64_t pc, uint32_t *word);
+
 RegionCode *region_code_new(void);
 /* Find it. false: there is no such loop, or too large a one. tb_lock. */
 bool region_code_find(RegionCode *c);

@@ -38,38 +38,22 @@ typedef struct Call {
     uint64_t path, ret;         /* the caller's; where it returns to */
 } Call;
 
-/* Insns decoded before, by pc; and guest code read last. */
+/* Insns decoded before, by pc. */
 enum { KNOWN = 512 };
 typedef struct Known {
     struct KnownInsn {
         uint64_t pc;
         uint8_t kind, len;
     } insn[KNOWN];
-    uint64_t chunk_pc;
-    unsigned chunk_len;
-    uint8_t chunk[128];
+    RegionReader reader;
 } Known;
-
-static bool read_code(Known *k, uint64_t pc, void *p, unsigned len)
-{
-    if (pc - k->chunk_pc >= k->chunk_len || k->chunk_len - (pc - k->chunk_pc) < len) {
-        CPUFault fault;
-        k->chunk_pc = pc;
-        k->chunk_len = guest_fetch(pc, k->chunk, sizeof(k->chunk), &fault);
-        if (k->chunk_len < len) {
-            return false;
-        }
-    }
-    memcpy(p, k->chunk + (pc - k->chunk_pc), len);
-    return true;
-}
 
 static const struct KnownInsn *decode(Known *k, uint64_t pc)
 {
     struct KnownInsn *insn = &k->insn[pc / 2 % KNOWN];
     if (insn->pc != pc || !insn->len) {
-        uint32_t word = 0;
-        if (!read_code(k, pc, &word, 2) || ((word & 3) == 3 && !read_code(k, pc, &word, 4))) {
+        uint32_t word;
+        if (!region_read_insn(&k->reader, pc, &word)) {
             return NULL;
         }
         InsnFlow flow = riscv_insn_flow(word, exec_options.exts, pc);

@@ -22,13 +22,17 @@ section_lost:
     xorl    %eax, %eax
     ret
 
-    .macro  OP name, access:vararg
+    .macro  BEGIN name
     .balign 16
 \name:
     movq    %rsi, %rax
     cmpxchgq %rdx, (%rdi)
 \name\()_start:
     jne     section_lost
+    .endm
+
+    .macro  OP name, access:vararg
+    BEGIN \name
     \access
 \name\()_end:
     movl    $1, %eax
@@ -45,12 +49,7 @@ section_lost:
     OP store64, movq %r8, (%rcx)
 
     .macro  CAS name, access:vararg
-    .balign 16
-\name:
-    movq    %rsi, %rax
-    cmpxchgq %rdx, (%rdi)
-\name\()_start:
-    jne     section_lost
+    BEGIN \name
     movq    %r9, %rax
     \access
 \name\()_end:

@@ -18,7 +18,6 @@
 #include "trace.h"
 
 enum { STACK = 64 * 1024, ALL = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE };
-static volatile int *shared;        /* seen by parent and child */
 
 /* Stopped by its own SIGSTOP, with these options. */
 static void start(void (*child)(void), long options)
@@ -61,13 +60,7 @@ static void *thread(void *arg)
 
 static void threads(void)
 {
-    pthread_t t;
-    pthread_create(&t, NULL, thread, NULL);
-    pthread_join(t, NULL);
-    while (*shared != 2) {          /* not before the thread is gone */
-        sched_yield();
-    }
-    _exit(5);
+    outlive(thread);
 }
 
 static void thread_status(void)

@@ -22,7 +22,6 @@
 #endif
 
 static pid_t getppid_before;
-static volatile int *shared;        /* seen by parent and child */
 
 static void start(void (*child)(void), int traced)
 {
@@ -73,13 +72,7 @@ static void *thread(void *arg)
 
 static void threads(void)
 {
-    pthread_t t;
-    pthread_create(&t, NULL, thread, NULL);
-    pthread_join(t, NULL);
-    while (*shared != 2) {          /* not before the thread is gone */
-        sched_yield();
-    }
-    _exit(5);
+    outlive(thread);
 }
 
 /* The child that comes with the event: its first stop, then it runs to its end. */

@@ -3,12 +3,16 @@
 #define TESTS_GUEST_TRACE_H
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static pid_t tracee, second;
+static volatile int *shared;        /* seen by parent and child */
 
 static const char *who(pid_t pid)
 {
@@ -61,6 +65,18 @@ static unsigned long message(pid_t pid)
     unsigned long m = 0;
     ask(PTRACE_GETEVENTMSG, pid, 0, (long)&m);
     return m;
+}
+
+/* A tracee with a thread that ends. It ends itself when the tracer has seen that: *shared == 2. */
+static void outlive(void *(*thread)(void *))
+{
+    pthread_t t;
+    pthread_create(&t, NULL, thread, NULL);
+    pthread_join(t, NULL);
+    while (*shared != 2) {
+        sched_yield();
+    }
+    _exit(5);
 }
 
 #endif

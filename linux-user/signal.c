@@ -1,7 +1,7 @@
 /*
  * linux-user/signal.c: from host signals to the guest's. Source: kernel/signal.c.
  *
- * Owns the host's signal handlers, the tables of guest actions, and the records in Task.
+ * Owns the host's signal handler and the records in Task; the tables of actions are signal_action.c's.
  *
  * Of an ordinary signal at most one is recorded (Task.pending_*): from then on all are blocked on
  * the host, so the rest waits there in the kernel's own queues and order, until
@@ -34,44 +34,13 @@
 #include "linux-user/rseq.h"
 #include "linux-user/syscall.h"
 
-#ifndef SA_RESTORER
-#define SA_RESTORER 0x04000000
-#endif
-#define SA_EXPOSE_TAGBITS_ 0x800
-#define GUEST_SA_FLAGS                                                                             \
-    ((uint64_t)(uint32_t)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART |     \
-                          SA_NODEFER | SA_RESETHAND | SA_EXPOSE_TAGBITS_))
-
 enum { RESTART_SYSCALL = 128 };         /* its number on riscv64 */
 enum { HOST_ALTSTACK = 64 * 1024 };     /* AVX-512 and AMX state, and the handler's own frames */
-
-/* struct sigaction of the x86-64 kernel */
-typedef struct HostSigaction {
-    uintptr_t handler;
-    uint64_t flags;
-    void (*restorer)(void);
-    uint64_t mask;
-} HostSigaction;
-
-/* Actions of a process (or of a vfork child, which has a copy). */
-typedef struct SigHand {
-    pthread_mutex_t lock;
-    _Atomic unsigned users;     /* of a copy: processes that share it by CLONE_SIGHAND */
-    uint64_t known;             /* actions set by us; the others are what the host inherited */
-    GuestSigaction action[SIGNALS + 1];
-} SigHand;
-
-/* The one global: the table of the process. A vfork child's is reached from its Task only. */
-static FORK_PAGE SigHand process_sighand = { .lock = PTHREAD_MUTEX_INITIALIZER, .users = 1 };
-
-/* Some thread is a tracer: SIGCHLD always comes to us. */
-static bool watching;
 
 extern char __executable_start[];   /* the linker's */
 extern char safe_syscall_start[], safe_syscall_end[], safe_syscall_interrupted[];
 abi_long safe_syscall_asm(volatile sig_atomic_t *pending, long nr, abi_ulong a0, abi_ulong a1,
                           abi_ulong a2, abi_ulong a3, abi_ulong a4, abi_ulong a5);
-void host_sigreturn(void);
 
 abi_long safe_syscall(long nr, abi_ulong a0, abi_ulong a1, abi_ulong a2, abi_ulong a3, abi_ulong a4,
                       abi_ulong a5)
@@ -80,18 +49,6 @@ abi_long safe_syscall(long nr, abi_ulong a0, abi_ulong a1, abi_ulong a2, abi_ulo
 }
 
 /* ---- the host's mask ---- */
-
-static void host_mask_set(uint64_t mask)
-{
-    host_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, SIGSET_BYTES);
-}
-
-static uint64_t host_mask_get(void)
-{
-    uint64_t mask = 0;
-    host_syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, SIGSET_BYTES);
-    return mask;
-}
 
 static void host_mask_block(void)
 {
@@ -166,8 +123,7 @@ static int fault_index(int sig)
     return sig == SIGSEGV ? 0 : sig == SIGBUS ? 1 : 2;
 }
 
-/* Send a signal back into the queue of this thread. It is blocked on the host. */
-static void requeue(int sig, const siginfo_t *info)
+void signal_requeue(int sig, const siginfo_t *info)
 {
     host_syscall(SYS_rt_tgsigqueueinfo, host_syscall(SYS_getpid), host_syscall(SYS_gettid), sig,
                  info);
@@ -184,7 +140,7 @@ static void record(Task *task, int sig, const siginfo_t *info)
             return;
         }
     } else if (task->pending_sig) {
-        requeue(sig, info);
+        signal_requeue(sig, info);
     } else {
         task->pending_info = *info;
         task->pending_sig = sig;
@@ -208,12 +164,7 @@ static _Noreturn void die_of_own_fault(const Task *task, int sig, const siginfo_
     if (write(STDERR_FILENO, line, (size_t)n) < 0) {
         /* nobody to tell */
     }
-    HostSigaction dfl = { .handler = 0, .flags = SA_RESTORER, .restorer = host_sigreturn };
-    host_syscall(SYS_rt_sigaction, sig, &dfl, NULL, SIGSET_BYTES);
-    host_mask_set(~sig_bit(sig));
-    host_syscall(SYS_tgkill, host_syscall(SYS_getpid), host_syscall(SYS_gettid), sig);
-    host_syscall(SYS_exit_group, 128 + sig);
-    __builtin_unreachable();
+    signal_end_by(sig);
 }
 
 static bool is_fault(int sig, const siginfo_t *info)
@@ -243,7 +194,7 @@ static bool child_signal(Task *task, siginfo_t *info, const ucontext_t *uc)
     return told;
 }
 
-static void host_handler(int sig, siginfo_t *info, void *context)
+void signal_host_handler(int sig, siginfo_t *info, void *context)
 {
     ucontext_t *uc = context;
     Task *task = current_task;
@@ -263,7 +214,7 @@ static void host_handler(int sig, siginfo_t *info, void *context)
             die_of_own_fault(task, sig, info, uc);
         }
     } else if (task) {
-        if (sig == SIGCHLD && watching && !child_signal(task, &told, uc)) {
+        if (sig == SIGCHLD && signal_watching && !child_signal(task, &told, uc)) {
             errno = saved_errno;
             return;
         }
@@ -282,131 +233,6 @@ static void host_handler(int sig, siginfo_t *info, void *context)
         }
     }
     errno = saved_errno;
-}
-
-/* ---- actions ---- */
-
-/* Of SIGCHLD when there are tracees: always ours. */
-static void watch_children(const GuestSigaction *sa)
-{
-    bool handled = sa->handler > GUEST_SIG_IGN;
-    HostSigaction h = { .flags = SA_RESTORER | SA_SIGINFO | SA_ONSTACK, .restorer = host_sigreturn,
-                        .handler = (uintptr_t)host_handler, .mask = ~FAULT_SIGNALS };
-    h.flags |= handled ? sa->flags & SA_RESTART : SA_RESTART;
-    h.flags |= sa->handler == GUEST_SIG_IGN ? SA_NOCLDWAIT : sa->flags & SA_NOCLDWAIT;
-    host_syscall(SYS_rt_sigaction, SIGCHLD, &h, NULL, SIGSET_BYTES);
-}
-
-/* Signals whose default action is ours. A process that shares its parent's memory must not end
- * where it holds a lock of ours: any end but by SIGKILL is ours then. */
-static uint64_t caught_by_default(void)
-{
-    return current_task && current_task->is_vfork_child ? FATAL_SIGNALS : DUMP_SIGNALS;
-}
-
-static void host_action_set(int sig, const GuestSigaction *sa)
-{
-    if (sig == SIGCHLD && watching) {
-        watch_children(sa);
-        return;
-    }
-    HostSigaction h = { .flags = SA_RESTORER, .restorer = host_sigreturn };
-    bool handled = sa->handler > GUEST_SIG_IGN;
-    if (sig_bit(sig) & FAULT_SIGNALS) {
-        h.handler = (uintptr_t)host_handler;
-        h.flags |= SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-        h.flags |= handled ? sa->flags & SA_RESTART : SA_RESTART;
-        h.mask = ~FAULT_SIGNALS;
-    } else if (handled) {
-        h.handler = (uintptr_t)host_handler;
-        h.flags |=
-            SA_SIGINFO | SA_ONSTACK | (sa->flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
-        h.mask = ~FAULT_SIGNALS;
-    } else if (sa->handler == GUEST_SIG_DFL && (sig_bit(sig) & caught_by_default())) {
-        h.handler = (uintptr_t)host_handler;
-        h.flags |= SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-        h.mask = ~FAULT_SIGNALS;
-    } else {
-        h.handler = sa->handler;
-        h.flags |= sa->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
-    }
-    host_syscall(SYS_rt_sigaction, sig, &h, NULL, SIGSET_BYTES);
-}
-
-/* The action of sig, learnt from the host the first time. The table is locked. */
-static GuestSigaction *action_of(SigHand *sh, int sig)
-{
-    GuestSigaction *sa = &sh->action[sig];
-    if (!(sh->known & sig_bit(sig))) {
-        sh->known |= sig_bit(sig);
-        HostSigaction h = { 0 };
-        host_syscall(SYS_rt_sigaction, sig, NULL, &h, SIGSET_BYTES);
-        sa->handler = h.handler == GUEST_SIG_IGN ? GUEST_SIG_IGN : GUEST_SIG_DFL;
-        sa->flags = h.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT);
-    }
-    return sa;
-}
-
-static void action_set(SigHand *sh, int sig, const GuestSigaction *sa)
-{
-    sh->action[sig] = *sa;
-    sh->known |= sig_bit(sig);
-    host_action_set(sig, sa);
-}
-
-void signal_watch_children(Task *task)
-{
-    pthread_mutex_lock(&task->sighand->lock);
-    const GuestSigaction *sa = action_of(task->sighand, SIGCHLD);
-    watching = true;
-    watch_children(sa);
-    pthread_mutex_unlock(&task->sighand->lock);
-}
-
-abi_long signal_action(CPUState *cpu, int sig, abi_ulong act, abi_ulong oldact, abi_ulong size)
-{
-    SigHand *sh = ((Task *)cpu->opaque)->sighand;
-    GuestSigaction sa, old;
-    if (size != SIGSET_BYTES) {
-        return -EINVAL;
-    }
-    if (act && !guest_read(&sa, act, sizeof(sa))) {
-        return -EFAULT;
-    }
-    if (sig < 1 || sig > SIGNALS || (act && (sig_bit(sig) & UNBLOCKABLE))) {
-        return -EINVAL;
-    }
-    pthread_mutex_lock(&sh->lock);
-    old = *action_of(sh, sig);
-    if (act) {
-        sa.mask &= ~UNBLOCKABLE;
-        sa.flags &= GUEST_SA_FLAGS;
-        action_set(sh, sig, &sa);
-    }
-    pthread_mutex_unlock(&sh->lock);
-    if (act && sa.handler > GUEST_SIG_IGN) {
-        rseq_handler_set(cpu);
-    }
-    return oldact && !guest_write(oldact, &old, sizeof(old)) ? -EFAULT : 0;
-}
-
-/* The host's C library takes the signal of its setxid() when it makes its first thread, and unblocks
- * it. Guests have a C library of their own that uses the same number. */
-enum { SIGNAL_OF_LIBC = 33 };
-
-void signal_thread_begin(Task *task)
-{
-    pthread_mutex_lock(&task->sighand->lock);
-    action_of(task->sighand, SIGNAL_OF_LIBC);
-    pthread_mutex_unlock(&task->sighand->lock);
-}
-
-void signal_thread_end(Task *task)
-{
-    pthread_mutex_lock(&task->sighand->lock);
-    host_action_set(SIGNAL_OF_LIBC, action_of(task->sighand, SIGNAL_OF_LIBC));
-    pthread_mutex_unlock(&task->sighand->lock);
-    signal_unblock_host(task);
 }
 
 /* ---- delivery ---- */
@@ -431,13 +257,7 @@ static _Noreturn void die(CPUState *cpu, int sig, const siginfo_t *info)
     }
     signal_block_host();
     ((Task *)cpu->opaque)->trace.pass = sig;
-    HostSigaction dfl = { .handler = 0, .flags = SA_RESTORER, .restorer = host_sigreturn };
-    host_syscall(SYS_rt_sigaction, sig, &dfl, NULL, SIGSET_BYTES);
-    host_syscall(SYS_tgkill, host_syscall(SYS_getpid), host_syscall(SYS_gettid), sig);
-    host_mask_set(~sig_bit(sig));
-    /* Still here: the first process of a namespace, which such signals spare. */
-    host_syscall(SYS_exit_group, 128 + sig);
-    __builtin_unreachable();
+    signal_end_by(sig);
 }
 
 _Noreturn void signal_die(CPUState *cpu, int sig)
@@ -515,11 +335,11 @@ void signal_deliver(CPUState *cpu, int sig, const siginfo_t *info)
     }
     log_signal(sig, info);
     pthread_mutex_lock(&sh->lock);
-    GuestSigaction sa = *action_of(sh, sig);
+    GuestSigaction sa = *signal_action_of(sh, sig);
     if (sa.handler > GUEST_SIG_IGN && (sa.flags & SA_RESETHAND)) {
         GuestSigaction dfl = sa;
         dfl.handler = GUEST_SIG_DFL;
-        action_set(sh, sig, &dfl);
+        signal_action_set(sh, sig, &dfl);
     }
     pthread_mutex_unlock(&sh->lock);
 
@@ -556,11 +376,11 @@ void signal_force_info(CPUState *cpu, const siginfo_t *info)
     int sig = info->si_signo;
 
     pthread_mutex_lock(&task->sighand->lock);
-    GuestSigaction *sa = action_of(task->sighand, sig);
+    GuestSigaction *sa = signal_action_of(task->sighand, sig);
     if (sa->handler == GUEST_SIG_IGN || (task->sigmask & sig_bit(sig))) {
         GuestSigaction dfl = *sa;
         dfl.handler = GUEST_SIG_DFL;
-        action_set(task->sighand, sig, &dfl);
+        signal_action_set(task->sighand, sig, &dfl);
     }
     pthread_mutex_unlock(&task->sighand->lock);
     signal_deliver(cpu, sig, info);
@@ -621,7 +441,7 @@ void signal_deliver_pending(CPUState *cpu)
             siginfo_t blocked = task->pending_info;
             sig = task->pending_sig;
             task->pending_sig = 0;
-            requeue(sig, &blocked);
+            signal_requeue(sig, &blocked);
         }
         fault_signals_check(task);
         signal_unblock_host(task);
@@ -659,14 +479,6 @@ bool signal_queue_self(Task *task, int sig, const siginfo_t *info)
 }
 
 /* ---- life of processes and threads ---- */
-
-void signal_init(void)
-{
-    for (uint64_t set = FAULT_SIGNALS | DUMP_SIGNALS; set; set &= set - 1) {
-        int sig = __builtin_ctzll(set) + 1;
-        host_action_set(sig, action_of(&process_sighand, sig));
-    }
-}
 
 void signal_init_thread(Task *task)
 {
@@ -707,115 +519,10 @@ void signal_free_stack(Task *task)
     }
 }
 
-void signal_fork_prepare(Task *task)
-{
-    pthread_mutex_lock(&task->sighand->lock);
-}
-
-void signal_fork_parent(Task *task)
-{
-    pthread_mutex_unlock(&task->sighand->lock);
-}
-
 void signal_fork_child(CPUState *cpu)
 {
     Task *task = cpu->opaque;
     pthread_mutex_init(&task->sighand->lock, NULL);
     task->fault_pending = 0;
     task->signal_pending = 0;
-}
-
-void signal_dispositions(Task *task, uint64_t *caught, uint64_t *ignored)
-{
-    *caught = *ignored = 0;
-    pthread_mutex_lock(&task->sighand->lock);
-    for (int sig = 1; sig <= SIGNALS; sig++) {
-        abi_ulong handler = action_of(task->sighand, sig)->handler;
-        *ignored |= handler == GUEST_SIG_IGN ? sig_bit(sig) : 0;
-        *caught |= handler > GUEST_SIG_IGN ? sig_bit(sig) : 0;
-    }
-    pthread_mutex_unlock(&task->sighand->lock);
-}
-
-struct SigHand *signal_copy_actions(Task *task)
-{
-    SigHand *copy = g_new0(SigHand, 1);
-    pthread_mutex_init(&copy->lock, NULL);
-    copy->users = 1;
-    pthread_mutex_lock(&task->sighand->lock);
-    copy->known = task->sighand->known;
-    memcpy(copy->action, task->sighand->action, sizeof(copy->action));
-    pthread_mutex_unlock(&task->sighand->lock);
-    return copy;
-}
-
-struct SigHand *signal_share_actions(Task *task)
-{
-    atomic_fetch_add(&task->sighand->users, 1);
-    return task->sighand;
-}
-
-void signal_free_actions(struct SigHand *sighand)
-{
-    if (atomic_fetch_sub(&sighand->users, 1) == 1) {
-        g_free(sighand);
-    }
-}
-
-void signal_catch_fatal(Task *task)
-{
-    pthread_mutex_lock(&task->sighand->lock);
-    for (uint64_t set = FATAL_SIGNALS; set; set &= set - 1) {
-        int sig = __builtin_ctzll(set) + 1;
-        host_action_set(sig, action_of(task->sighand, sig));
-    }
-    pthread_mutex_unlock(&task->sighand->lock);
-}
-
-void signal_clear_handlers(Task *task)
-{
-    SigHand *sh = task->sighand;
-    pthread_mutex_lock(&sh->lock);
-    for (int sig = 1; sig <= SIGNALS; sig++) {
-        if (sh->action[sig].handler > GUEST_SIG_IGN) {
-            action_set(sh, sig, &(GuestSigaction){ .handler = GUEST_SIG_DFL });
-        }
-    }
-    pthread_mutex_unlock(&sh->lock);
-}
-
-/* execve() keeps what is ignored and blocked: for the signals that are ours on the host, make the
- * host's state the guest's. Other threads of a process that ignores SIGSEGV must not fault now. */
-void signal_exec_prepare(Task *task)
-{
-    static const int kept[] = { SIGSEGV, SIGBUS, SIGILL, SIGCHLD };
-    uint64_t ours = task->sigmask & FAULT_SIGNALS;
-    for (unsigned i = 0; i < G_N_ELEMENTS(kept); i++) {
-        int sig = kept[i];
-        if (task->sighand->action[sig].handler == GUEST_SIG_IGN) {
-            HostSigaction ign = { .handler = GUEST_SIG_IGN, .flags = SA_RESTORER,
-                                  .restorer = host_sigreturn };
-            host_syscall(SYS_rt_sigaction, sig, &ign, NULL, SIGSET_BYTES);
-        }
-        if (ours & task->fault_pending & sig_bit(sig)) {
-            host_mask_set(task->sigmask);
-            requeue(sig, &task->fault_info[i]);
-        }
-    }
-    if (ours) {
-        host_mask_set(task->sigmask);
-    }
-}
-
-void signal_exec_failed(Task *task)
-{
-    static const int kept[] = { SIGSEGV, SIGBUS, SIGILL, SIGCHLD };
-    for (unsigned i = 0; i < G_N_ELEMENTS(kept); i++) {
-        if (task->sighand->action[kept[i]].handler == GUEST_SIG_IGN) {
-            host_action_set(kept[i], &task->sighand->action[kept[i]]);
-        }
-    }
-    if (task->sigmask & FAULT_SIGNALS) {
-        signal_set_mask(task, task->sigmask);
-    }
 }

@@ -1,10 +1,15 @@
 /*
- * linux-user/signal_private.h: what signal.c, sigframe.c and sys_signal.c share.
+ * linux-user/signal_private.h: what signal.c, signal_action.c, sigframe.c and sys_signal.c share.
  */
 #ifndef LINUX_USER_SIGNAL_PRIVATE_H
 #define LINUX_USER_SIGNAL_PRIVATE_H
 
+#include <pthread.h>
+#include <sys/syscall.h>
+
+#include "exec/fork_page.h"
 #include "linux-user/signal.h"
+#include "linux-user/syscall.h"
 
 enum { SIGNALS = 64, SIGSET_BYTES = 8 };
 
@@ -36,6 +41,45 @@ typedef struct GuestSigaction {
 _Static_assert(sizeof(GuestSigaction) == 24, "struct sigaction of riscv64");
 
 enum { GUEST_SIG_DFL = 0, GUEST_SIG_IGN = 1 };
+
+/* Actions of a process (or of a vfork child, which has a copy). */
+typedef struct SigHand {
+    pthread_mutex_t lock;
+    _Atomic unsigned users;     /* of a copy: processes that share it by CLONE_SIGHAND */
+    uint64_t known;             /* actions set by us; the others are what the host inherited */
+    GuestSigaction action[SIGNALS + 1];
+} SigHand;
+
+/* The table of the process. A vfork child's is reached from its Task only. */
+extern SigHand process_sighand;
+
+/* signal_action.c: the action of sig, learnt from the host the first time. The table is locked. */
+GuestSigaction *signal_action_of(SigHand *sh, int sig);
+/* Make it sa, here and on the host. The table is locked. */
+void signal_action_set(SigHand *sh, int sig, const GuestSigaction *sa);
+
+/* Some thread is a tracer: SIGCHLD always comes to us. */
+extern bool signal_watching;
+/* End the process by the host's default action of sig. */
+_Noreturn void signal_end_by(int sig);
+
+/* signal.c: the handler of all that is ours on the host. */
+void signal_host_handler(int sig, siginfo_t *info, void *context);
+/* Send a signal back into the queue of this thread. It is blocked on the host. */
+void signal_requeue(int sig, const siginfo_t *info);
+
+/* The host's mask. */
+static inline void host_mask_set(uint64_t mask)
+{
+    host_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, SIGSET_BYTES);
+}
+
+static inline uint64_t host_mask_get(void)
+{
+    uint64_t mask = 0;
+    host_syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask, SIGSET_BYTES);
+    return mask;
+}
 
 /* stack_t of riscv64; x86-64's is the same. */
 typedef struct GuestStack {

@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -169,9 +170,12 @@ static void *waits(void *p)
     return (void *)(long)r;
 }
 
+static sem_t held;
+
 static void *holds_a_while(void *p)
 {
     pthread_mutex_lock(&robust);
+    sem_post(&held);
     usleep(50000);
     return NULL;
 }
@@ -189,8 +193,9 @@ static void robust_lists(void)
     printf("owner dead %d", pthread_mutex_lock(&robust) == EOWNERDEAD);
     printf(" consistent %d unlock %d\n", pthread_mutex_consistent(&robust),
            pthread_mutex_unlock(&robust));
+    sem_init(&held, 0, 0);
     pthread_create(&t, NULL, holds_a_while, NULL);
-    usleep(10000);
+    sem_wait(&held);
     pthread_create(&u, NULL, waits, NULL);
     pthread_join(u, &r);
     pthread_join(t, NULL);

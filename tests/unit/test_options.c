@@ -1,5 +1,5 @@
 /*
- * test_options.c: the command line. links: linux-user/options.c linux-user/script.c
+ * test_options.c: the command line. links: linux-user/options.c linux-user/options_set.c linux-user/script.c
  */
 #include <check.h>
 #include <stdlib.h>

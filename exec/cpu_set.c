@@ -39,9 +39,9 @@ static FORK_PAGE unsigned idle_count;
 static FORK_PAGE pthread_mutex_t exclusive_lock = PTHREAD_MUTEX_INITIALIZER;
 static FORK_PAGE pthread_cond_t exclusive_cond = PTHREAD_COND_INITIALIZER;  /* a CPU left */
 static FORK_PAGE pthread_cond_t resume_cond = PTHREAD_COND_INITIALIZER;     /* exclusive section ended */
-static _Atomic int exclusive_pending;
+_Atomic int exclusive_pending;
 static FORK_PAGE bool membarrier_works; /* registered for this process; while it has one CPU: not yet */
-static bool fence_ourselves;            /* it does not work here */
+bool exclusive_fence_ourselves;
 
 void cpu_reset_return_stack(CPUState *cpu)
 {
@@ -72,10 +72,10 @@ CPUState *const *cpu_list_head(void)
 /* A second CPU is made. */
 static void prepare_membarrier(void)
 {
-    if (!membarrier_works && !fence_ourselves) {
+    if (!membarrier_works && !exclusive_fence_ourselves) {
         membarrier_works =
             syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
-        fence_ourselves = !membarrier_works;
+        exclusive_fence_ourselves = !membarrier_works;
     }
 }
 
@@ -199,15 +199,6 @@ void cpu_request_exit(CPUState *cpu)
     __atomic_store_n(&cpu->exit_request, BACKEND_EXIT_REQUESTED, __ATOMIC_SEQ_CST);
 }
 
-/* Between the store to one's own flag and the look at exclusive_pending. */
-static inline void light_fence(void)
-{
-    atomic_signal_fence(memory_order_seq_cst);
-    if (__builtin_expect(fence_ourselves, 0)) {
-        atomic_thread_fence(memory_order_seq_cst);
-    }
-}
-
 static void request_leave_one(CPUState *cpu, void *opaque)
 {
     __atomic_store_n(&cpu->exit_request, BACKEND_EXIT_REQUESTED, __ATOMIC_SEQ_CST);
@@ -218,25 +209,16 @@ void cpu_request_leave_all(void)
     cpu_foreach(request_leave_one, NULL);
 }
 
-void cpu_leave(CPUState *cpu)
+void cpu_leave_slow(void)
 {
-    atomic_store_explicit(&cpu->running, 0, memory_order_release);
-    light_fence();
-    if (__builtin_expect(atomic_load(&exclusive_pending), 0)) {
-        pthread_mutex_lock(&exclusive_lock);
-        pthread_cond_broadcast(&exclusive_cond);
-        pthread_mutex_unlock(&exclusive_lock);
-    }
+    pthread_mutex_lock(&exclusive_lock);
+    pthread_cond_broadcast(&exclusive_cond);
+    pthread_mutex_unlock(&exclusive_lock);
 }
 
-void cpu_enter(CPUState *cpu)
+void cpu_enter_slow(CPUState *cpu)
 {
-    for (;;) {
-        atomic_store_explicit(&cpu->running, 1, memory_order_release);
-        light_fence();
-        if (__builtin_expect(!atomic_load(&exclusive_pending), 1)) {
-            return;
-        }
+    do {
         atomic_store(&cpu->running, 0);
         pthread_mutex_lock(&exclusive_lock);
         pthread_cond_broadcast(&exclusive_cond);
@@ -244,7 +226,7 @@ void cpu_enter(CPUState *cpu)
             pthread_cond_wait(&resume_cond, &exclusive_lock);
         }
         pthread_mutex_unlock(&exclusive_lock);
-    }
+    } while (!cpu_set_running(cpu, 1));
 }
 
 struct exclusive_scan {

@@ -9,8 +9,37 @@
 
 #include "exec/cpu_exec.h"
 
-void cpu_enter(CPUState *cpu);
-void cpu_leave(CPUState *cpu);
+/* cpu_exclusive_begin() waits for those that run, or that others run not; see cpu_set.c. */
+extern _Atomic int exclusive_pending;
+extern bool exclusive_fence_ourselves;  /* membarrier(2) does not work here */
+void cpu_enter_slow(CPUState *cpu);
+void cpu_leave_slow(void);
+
+/* Store to one's own flag, then look at exclusive_pending: true if that is not set. */
+static inline bool cpu_set_running(CPUState *cpu, int running)
+{
+    atomic_store_explicit(&cpu->running, running, memory_order_release);
+    atomic_signal_fence(memory_order_seq_cst);
+    if (__builtin_expect(exclusive_fence_ourselves, 0)) {
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+    return __builtin_expect(!atomic_load(&exclusive_pending), 1);
+}
+
+static inline void cpu_enter(CPUState *cpu)
+{
+    if (!cpu_set_running(cpu, 1)) {
+        cpu_enter_slow(cpu);
+    }
+}
+
+static inline void cpu_leave(CPUState *cpu)
+{
+    if (!cpu_set_running(cpu, 0)) {
+        cpu_leave_slow();
+    }
+}
+
 void cpu_reset_return_stack(CPUState *cpu);
 
 static inline JumpCacheEntry *jump_cache_entry(CPUState *cpu, uint64_t pc)

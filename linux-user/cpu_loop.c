@@ -14,20 +14,12 @@
 
 enum { ECALL_SIZE = 4 };
 
-/* False: the next insn is not to be executed just yet, or another one is. */
-static bool run_ecall(CPUState *cpu, Task *task)
+/* What the call `nr` that answered ret, below 0, is to its caller. False: it has no result, or is to be
+ * made again. */
+static __attribute__((noinline)) bool failed_call_ends(CPURISCVState *env, Task *task, abi_ulong nr,
+                                                       abi_long ret)
 {
-    CPURISCVState *env = &cpu->env;
-    /* a0 keeps its value until there is a result, so that a restart need only go back to the ecall.
-     */
-    env->pc += ECALL_SIZE;
-    abi_ulong nr = env->gpr[RV_A7];
-    if (G_UNLIKELY(task->dispatch.on) && user_dispatch(cpu)) {
-        return false;
-    }
-    abi_long ret = G_UNLIKELY(task->trace.basics.on) ? ptrace_syscall(cpu)
-                                              : syscall_dispatch(cpu, nr, &env->gpr[RV_A0]);
-    if (G_UNLIKELY(ret == -EINTR) && ptrace_restarts(task, nr)) {
+    if (ret == -EINTR && ptrace_restarts(task, nr)) {
         ret = -ERESTARTNOHAND_;
     }
     switch (ret) {
@@ -42,9 +34,31 @@ static bool run_ecall(CPUState *cpu, Task *task)
         return false;
     default:
         env->gpr[RV_A0] = (uint64_t)ret;
-        return !task->signal_pending && !task->restore_sigmask && !task->exiting &&
-               !task->trace.basics.on;
+        return true;
     }
+}
+
+/* False: the next insn is not to be executed just yet, or another one is. */
+static inline bool run_ecall(CPUState *cpu, Task *task)
+{
+    CPURISCVState *env = &cpu->env;
+    /* a0 keeps its value until there is a result, so that a restart need only go back to the ecall. */
+    env->pc += ECALL_SIZE;
+    abi_ulong nr = env->gpr[RV_A7];
+    if (G_UNLIKELY(task->dispatch.on) && user_dispatch(cpu)) {
+        return false;
+    }
+    abi_long ret = G_UNLIKELY(task->trace.basics.on) ? ptrace_syscall(cpu)
+                                              : syscall_dispatch(cpu, nr, &env->gpr[RV_A0]);
+    if (G_UNLIKELY(ret < 0)) {
+        if (!failed_call_ends(env, task, nr, ret)) {
+            return false;
+        }
+    } else {
+        env->gpr[RV_A0] = (uint64_t)ret;
+    }
+    return !task->signal_pending && !task->restore_sigmask && !task->exiting &&
+           !task->trace.basics.on;
 }
 
 bool cpu_loop_ecall(CPUState *cpu)

@@ -89,7 +89,7 @@ int ptrace_signal(CPUState *cpu, int sig, siginfo_t *info);
 /* What a kick asked for, at a TB boundary. */
 void ptrace_attend(CPUState *cpu);
 /* The system call in the registers, pc behind the ecall, with its stops; as syscall_dispatch(). */
-abi_long ptrace_syscall(CPUState *cpu);
+__attribute__((noinline)) abi_long ptrace_syscall(CPUState *cpu);
 /* A call that ended by EINTR goes on when no handler ran: some signals interrupt only because of us. */
 bool ptrace_restarts(struct Task *task, abi_ulong nr);
 /* In the host's signal handler: a signal of ours. A kick may leave a signal in *raw to record. */

@@ -53,7 +53,8 @@ const SyscallRow *syscall_row(abi_ulong nr);
 abi_long syscall_run(CPUState *cpu, const SyscallRow *row, const abi_ulong *a);
 
 /* Run the row's handler and print the call. */
-abi_long strace_call(CPUState *cpu, abi_ulong nr, const SyscallRow *row, const abi_ulong *a);
+__attribute__((noinline)) abi_long strace_call(CPUState *cpu, abi_ulong nr, const SyscallRow *row,
+                                               const abi_ulong *a);
 
 /* "SIGSEGV" and "EINTR"; numbers without a name come back as text in buf. */
 const char *strace_signal_name(int sig, char buf[16]);

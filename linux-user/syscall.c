@@ -40,16 +40,19 @@ const SyscallRow *syscall_row(abi_ulong nr)
     return nr < G_N_ELEMENTS(rows) && rows[nr].name ? &rows[nr] : NULL;
 }
 
+static __attribute__((noinline)) abi_long run_again(CPUState *cpu, const SyscallRow *row,
+                                                    const abi_ulong *a, abi_long ret)
+{
+    if (ret == -EFAULT && guest_code_unwatch_all()) {
+        ret = row->handler(cpu, a);     /* the kernel wrote to a page of code that we had protected */
+    }
+    return ret == -EACCES ? override_refused(cpu, row, a) : ret;
+}
+
 abi_long syscall_run(CPUState *cpu, const SyscallRow *row, const abi_ulong *a)
 {
     abi_long ret = row->handler(cpu, a);
-    if (G_UNLIKELY(ret == -EFAULT) && guest_code_unwatch_all()) {
-        ret = row->handler(cpu, a);     /* the kernel wrote to a page of code that we had protected */
-    }
-    if (G_UNLIKELY(ret == -EACCES)) {
-        ret = override_refused(cpu, row, a);
-    }
-    return ret;
+    return G_LIKELY(ret != -EFAULT && ret != -EACCES) ? ret : run_again(cpu, row, a, ret);
 }
 
 abi_long syscall_dispatch(CPUState *cpu, abi_ulong nr, const abi_ulong *a)

@@ -10,6 +10,6 @@
 abi_long user_dispatch_set(Task *task, const abi_ulong *a);
 
 /* task->dispatch.on, env->pc is behind the ecall: true if the call became a signal instead. */
-bool user_dispatch(CPUState *cpu);
+__attribute__((noinline)) bool user_dispatch(CPUState *cpu);
 
 #endif

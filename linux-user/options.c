@@ -17,8 +17,6 @@
 #include "linux-user/loader.h"
 #include "linux-user/task.h"
 
-UserOptions user_options = { .ld_prefix = "", .root = "", .cpu_model = "max" };
-
 typedef struct OptionRow {
     const char *flag, *env, *arg, *help;
     OptionSetFn *set;
@@ -45,17 +43,6 @@ static const struct {
 #define REFUSED(flag, env, why) { flag, env, why },
 #include "linux-user/options.def"
 };
-
-bool option_fail(OptionParse *p, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    char *text = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    g_set_error(p->err, RIVET_LOAD_ERROR, 1, "%s%s: %s", p->is_env ? "" : "-", p->name, text);
-    g_free(text);
-    return false;
-}
 
 static const OptionRow *find_setter(OptionSetFn *set)
 {

@@ -15,6 +15,19 @@
 #include "linux-user/loader.h"
 #include "linux-user/task.h"
 
+UserOptions user_options = { .ld_prefix = "", .root = "", .cpu_model = "max" };
+
+bool option_fail(OptionParse *p, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    g_set_error(p->err, RIVET_LOAD_ERROR, 1, "%s%s: %s", p->is_env ? "" : "-", p->name, text);
+    g_free(text);
+    return false;
+}
+
 bool options_parse_size(const char *text, uint64_t unit, uint64_t *size)
 {
     char *end;

@@ -2,7 +2,7 @@
  * exec/own_map.c: see own_map.h.
  *
  * Addresses go downwards through the range and begin again at its top: with 512 KiB for a thread
- * that is after eight million of them, and what is still there then is passed by.
+ * that is after four million of them, and what is still there then is passed by.
  */
 #include "exec/own_map.h"
 

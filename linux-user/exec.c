@@ -102,7 +102,8 @@ void exec_keep_cache(void)
     }
 }
 
-/* A landlock domain of the guest's is about the guest's programs: what runs them is no less allowed. */
+/* A landlock domain of the guest's is about the guest's programs: what runs them is no less
+ * allowed. */
 abi_long sys_landlock_restrict_self(CPUState *cpu, const abi_ulong *a)
 {
     exec_keep_self();
@@ -136,8 +137,8 @@ static abi_long exec_check(const ExecFile *f)
     return host_syscall(SYS_execveat, f->dirfd, f->path, argv, argv + 1, f->flags | AT_EXECVE_CHECK_);
 }
 
-/* May it be executed? The kernel itself can tell since 6.14: no file that is open for writing may, and
- * who watches the file is told of the attempt. */
+/* May it be executed? The kernel itself can tell since 6.14: no file that is open for writing may,
+ * and who watches the file is told of the attempt. */
 static abi_long exec_allowed(const ExecFile *f, const char *path)
 {
     abi_long ret = exec_check(f);
@@ -491,6 +492,13 @@ static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv
         return exec_check(&f);
     }
     abi_long ret = exec_file_open(&f);
+    if (ret == 0 && proc_is_emulator(f.st.st_dev, f.st.st_ino) &&
+        (exe = proc_exe_behind(f.dirfd, host_arg(f.path), exe_buf))) {
+        close(f.fd);
+        f = (ExecFile){
+            .dirfd = AT_FDCWD, .path = path_resolve(exe, buf, true), .guest_path = exe, .fd = -1};
+        ret = exec_file_open(&f);
+    }
     if (ret == 0) {
         ret = exec_with(task, &f, argv, envp);
         if (f.fd >= 0) {

@@ -1,6 +1,6 @@
 /*
  * linux-user/proc_maps.c: maps and smaps of a guest process as its address space has them, and the
- * PROCMAP_QUERY ioctl on our own. Source: fs/proc/task_mmu.c.
+ * PROCMAP_QUERY ioctl on them. Source: fs/proc/task_mmu.c.
  *
  * The host's list and the guest's map are walked side by side: files, offsets and names are the
  * host's, bounds and protections the guest's. The map of another process is read from its memory.
@@ -51,7 +51,7 @@ static char *view_text(const View *v, const char *name)
     return text;
 }
 
-/* --- of another process --------------------------------------------------------------------------- */
+/* --- of another process ----------------------------------------------------------------------- */
 
 typedef struct Other {
     pid_t pid;
@@ -110,7 +110,7 @@ static bool other_view(const char *dir, View *v)
     return true;
 }
 
-/* --- the two side by side ------------------------------------------------------------------------- */
+/* --- the two side by side --------------------------------------------------------------------- */
 
 bool proc_map_line(char *line, ProcMapLine *m)
 {
@@ -290,7 +290,22 @@ GString *proc_other_smaps(const char *dir)
     return other_view(dir, &v) ? view_smaps(&v) : NULL;
 }
 
-/* --- PROCMAP_QUERY ------------------------------------------------------------------------------ */
+bool proc_other_size(const char *dir, abi_ulong *size)
+{
+    View v;
+    if (!other_view(dir, &v)) {
+        return false;
+    }
+    *size = 0;
+    for (guint i = 0; i < v.ranges->len; i++) {
+        const Range *r = &g_array_index(v.ranges, Range, i);
+        *size += r->end - r->start;
+    }
+    g_array_free(v.ranges, TRUE);
+    return true;
+}
+
+/* --- PROCMAP_QUERY ---------------------------------------------------------------------------- */
 
 /* struct procmap_query of linux/fs.h (6.11) */
 typedef struct ProcmapQuery {
@@ -341,16 +356,18 @@ static const ProcMapLine *matching_line(const GArray *lines, uint64_t addr, uint
 }
 
 /* The page size and the build id are the host's to tell. */
-static abi_long query_host(ProcmapQuery *q)
+static abi_long query_host(const View *v, ProcmapQuery *q)
 {
-    ProcmapQuery h = { .size = sizeof(h), .query_addr = q->start + guest_base,
-                       .build_id_size = q->build_id_size };
+    ProcmapQuery h = {
+        .size = sizeof(h), .query_addr = q->start + v->base, .build_id_size = q->build_id_size};
     uint8_t build_id[64];
     if (q->build_id_size) {
         h.build_id_addr = host_arg(build_id);
         h.build_id_size = MIN(q->build_id_size, sizeof(build_id));
     }
-    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    char *path = g_strdup_printf("%s/maps", v->dir);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    g_free(path);
     if (fd < 0) {
         return -errno;
     }
@@ -369,7 +386,7 @@ static abi_long query_host(ProcmapQuery *q)
     return 0;
 }
 
-static abi_long query_answer(ProcmapQuery *q, const ProcMapLine *m)
+static abi_long query_answer(const View *v, ProcmapQuery *q, const ProcMapLine *m)
 {
     size_t name_size = strlen(m->name) + 1;
     q->start = m->start;
@@ -382,7 +399,7 @@ static abi_long query_answer(ProcmapQuery *q, const ProcMapLine *m)
     if (q->name_size && name_size > MIN(q->name_size, PATH_MAX) && name_size > 1) {
         return -ENAMETOOLONG;
     }
-    abi_long ret = query_host(q);
+    abi_long ret = query_host(v, q);
     if (ret < 0) {
         return ret;
     }
@@ -395,7 +412,7 @@ static abi_long query_answer(ProcmapQuery *q, const ProcMapLine *m)
     return 0;
 }
 
-static abi_long query_self(abi_ulong arg)
+static abi_long query_maps(char *dir, abi_ulong arg)
 {
     ProcmapQuery q = { 0 };
     uint64_t size;
@@ -416,10 +433,15 @@ static abi_long query_self(abi_ulong arg)
         return -EINVAL;
     }
     char *text;
-    View v = own_view();
+    View v;
+    if (proc_is_our_task(dir)) {
+        v = own_view();
+    } else if (!other_view(dir, &v)) {
+        return -ESRCH;
+    }
     GArray *lines = guest_lines(&v, &text);
     const ProcMapLine *m = matching_line(lines, q.query_addr, q.query_flags);
-    abi_long ret = m ? query_answer(&q, m) : -ENOENT;
+    abi_long ret = m ? query_answer(&v, &q, m) : -ENOENT;
     g_array_free(lines, TRUE);
     g_array_free(v.ranges, TRUE);
     g_free(text);
@@ -428,7 +450,11 @@ static abi_long query_self(abi_ulong arg)
 
 abi_long proc_self_query(abi_ulong fd, abi_ulong arg)
 {
-    return proc_self_is_text((int)fd, "maps")
-               ? query_self(arg)
-               : host_call(__NR_ioctl, fd, PROCMAP_QUERY_, shift_arg(arg), 0, 0, 0);
+    char path[PATH_MAX], *slash;
+    if (!proc_text_of((int)fd, path) || !(slash = strrchr(path, '/')) ||
+        strcmp(slash, "/maps") != 0) {
+        return host_call(__NR_ioctl, fd, PROCMAP_QUERY_, shift_arg(arg), 0, 0, 0);
+    }
+    *slash = '\0';
+    return query_maps(path, arg);
 }

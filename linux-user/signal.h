@@ -56,8 +56,9 @@ void signal_thread_end(Task *task);
 abi_long signal_action(CPUState *cpu, int sig, abi_ulong act, abi_ulong oldact, abi_ulong size);
 abi_long signal_altstack(CPUState *cpu, abi_ulong ss, abi_ulong oss);
 
-/* The table of actions. fork: hold it still around the fork. A child that shares our memory
- * has a copy, or the same by CLONE_SIGHAND; freed by its parent. CLONE_CLEAR_SIGHAND: handlers back to default. execve: what is ignored stays so. */
+/* The table of actions. fork: hold it still around the fork. A child that shares our memory has a
+ * copy, or the same by CLONE_SIGHAND; freed by its parent. CLONE_CLEAR_SIGHAND: handlers back to
+ * default. execve: what is ignored stays so. */
 void signal_fork_prepare(Task *task);
 void signal_fork_parent(Task *task);
 void signal_fork_child(CPUState *cpu);
@@ -67,7 +68,11 @@ void signal_free_actions(struct SigHand *sighand);
 void signal_clear_handlers(Task *task);
 /* Which signals the guest catches, and which it ignores: bit 0 is signal 1. */
 void signal_dispositions(Task *task, uint64_t *caught, uint64_t *ignored);
-/* In a child that runs beside its parent in the same memory: what ends it ends it between blocks. */
+/* The same of a thread of another guest process, of which the host ignores *ignored; false: none
+ * that we may look into. */
+bool signal_dispositions_other(pid_t tid, uint64_t *caught, uint64_t *ignored);
+/* In a child that runs beside its parent in the same memory: what ends it ends it between blocks.
+ * */
 void signal_catch_fatal(Task *task);
 void signal_exec_prepare(Task *task);
 void signal_exec_failed(Task *task);

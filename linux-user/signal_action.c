@@ -2,15 +2,16 @@
  * linux-user/signal_action.c: what the guest does with each signal, and what the host does for it.
  * Source: kernel/signal.c.
  *
- * Owns the tables of guest actions. A signal has our handler on the host where the guest has one, where
- * its default action is ours (a core file), and always where it may be a fault of ours; else the host
- * acts as the guest wants.
+ * Owns the tables of guest actions. A signal has our handler on the host where the guest has one,
+ * where its default action is ours (a core file), and always where it may be a fault of ours; else
+ * the host acts as the guest wants.
  */
 #include <signal.h>
 #include <string.h>
 
 #include <glib.h>
 
+#include "linux-user/ptrace_private.h"
 #include "linux-user/rseq.h"
 #include "linux-user/signal_private.h"
 
@@ -139,8 +140,8 @@ abi_long signal_action(CPUState *cpu, int sig, abi_ulong act, abi_ulong oldact, 
     return oldact && !guest_write(oldact, &old, sizeof(old)) ? -EFAULT : 0;
 }
 
-/* The host's C library takes the signal of its setxid() when it makes its first thread, and unblocks
- * it. Guests have a C library of their own that uses the same number. */
+/* The host's C library takes the signal of its setxid() when it makes its first thread, and
+ * unblocks it. Guests have a C library of their own that uses the same number. */
 enum { SIGNAL_OF_LIBC = 33 };
 
 void signal_thread_begin(Task *task)
@@ -189,16 +190,38 @@ void signal_fork_parent(Task *task)
     pthread_mutex_unlock(&task->sighand->lock);
 }
 
+static void disposition(uint64_t bit, abi_ulong handler, uint64_t *caught, uint64_t *ignored)
+{
+    *ignored = handler == GUEST_SIG_IGN ? *ignored | bit : *ignored & ~bit;
+    *caught = handler > GUEST_SIG_IGN ? *caught | bit : *caught & ~bit;
+}
+
 void signal_dispositions(Task *task, uint64_t *caught, uint64_t *ignored)
 {
     *caught = *ignored = 0;
     pthread_mutex_lock(&task->sighand->lock);
     for (int sig = 1; sig <= SIGNALS; sig++) {
-        abi_ulong handler = signal_action_of(task->sighand, sig)->handler;
-        *ignored |= handler == GUEST_SIG_IGN ? sig_bit(sig) : 0;
-        *caught |= handler > GUEST_SIG_IGN ? sig_bit(sig) : 0;
+        disposition(sig_bit(sig), signal_action_of(task->sighand, sig)->handler, caught, ignored);
     }
     pthread_mutex_unlock(&task->sighand->lock);
+}
+
+bool signal_dispositions_other(pid_t tid, uint64_t *caught, uint64_t *ignored)
+{
+    uint64_t base;
+    abi_ulong task = tracee_find_task(tid, &base);
+    SigHand *at, sh;
+    if (!task || !tracee_read(tid, task + offsetof(Task, sighand), &at, sizeof(at)) ||
+        !tracee_read(tid, (uintptr_t)at, &sh, sizeof(sh))) {
+        return false;
+    }
+    *caught = 0;
+    for (int sig = 1; sig <= SIGNALS; sig++) {
+        if (sh.known & sig_bit(sig)) {
+            disposition(sig_bit(sig), sh.action[sig].handler, caught, ignored);
+        }
+    }
+    return true;
 }
 
 struct SigHand *signal_copy_actions(Task *task)

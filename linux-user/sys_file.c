@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "linux-user/abi_structs.h"
@@ -21,7 +22,7 @@
 #include "linux-user/proc_self.h"
 #include "linux-user/sys_common.h"
 
-/* --- descriptors of ours ------------------------------------------------------------------------ */
+/* --- descriptors of ours ---------------------------------------------------------------------- */
 
 enum { MAX_OWNED = 8 };
 
@@ -161,27 +162,46 @@ abi_long sys_fcntl(CPUState *cpu, const abi_ulong *a)
     return safe_syscall(__NR_fcntl, a[0], a[1], maybe_pointer(a[2]), 0, 0, 0);
 }
 
+/* Files of /proc are read as they are when the reader comes to their beginning. */
+abi_long sys_lseek(CPUState *cpu, const abi_ulong *a)
+{
+    if (G_UNLIKELY(proc_texts_made) && a[1] == 0 && (int)a[2] == SEEK_SET) {
+        proc_self_renew((int)a[0]);
+    }
+    return sys_forward(cpu, a);
+}
+
+/* pread64, preadv and preadv2 */
+abi_long sys_pread(CPUState *cpu, const abi_ulong *a)
+{
+    if (G_UNLIKELY(proc_texts_made) && a[3] == 0) {
+        proc_self_renew((int)a[0]);
+    }
+    return sys_forward_blocking(cpu, a);
+}
+
 /* What a file of /proc reads as is kept by us: of its pages the guest's kernel has none. */
 abi_long sys_cachestat(CPUState *cpu, const abi_ulong *a)
 {
     static const uint64_t none[5];      /* struct cachestat */
+    char path[PATH_MAX];
     abi_long ret = sys_forward(cpu, a);
-    if (ret == 0 && proc_self_is_text((int)a[0], "")) {
+    if (ret == 0 && proc_text_of((int)a[0], path)) {
         guest_write(a[2], none, sizeof(none));
     }
     return ret;
 }
 
-/* --- open --------------------------------------------------------------------------------------- */
+/* --- open ------------------------------------------------------------------------------------- */
 
 static bool open_follows(uint64_t flags)
 {
     return !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
 }
 
-/* Is (dirfd, path), for the host, a program that guests run? It cannot be opened for writing then; the
- * kernel, which runs the emulator, does not know. Looked at are files that may be executed and are large
- * enough for a program; not into them, which others could notice. */
+/* Is (dirfd, path), for the host, a program that guests run? It cannot be opened for writing then;
+ * the kernel, which runs the emulator, does not know. Looked at are files that may be executed and
+ * are large enough for a program; not into them, which others could notice. */
 static bool text_busy(int dirfd, abi_ulong path)
 {
     struct stat st;
@@ -211,11 +231,12 @@ abi_long sys_openat(CPUState *cpu, const abi_ulong *a)
     if (open_writes(a[2]) && text_busy((int)a[0], path)) {
         return -ETXTBSY;
     }
-    return proc_self_opened(safe_syscall(__NR_openat, a[0], path, a[2], a[3], 0, 0), (int)a[2]);
+    abi_long fd = safe_syscall(__NR_openat, a[0], path, a[2], a[3], 0, 0);
+    return proc_self_opened(fd, (int)a[0], path, (int)a[2]);
 }
 
-/* openat2() that sees links as they are, below our own root. A relative path starts where it should,
- * and has no links to leave by. */
+/* openat2() that sees links as they are, below our own root. A relative path starts where it
+ * should, and has no links to leave by. */
 static abi_long open_in_root(const abi_ulong *a, struct open_how *how)
 {
     char first = 0;
@@ -244,7 +265,10 @@ abi_long sys_openat2(CPUState *cpu, const abi_ulong *a)
         if (path_is_root() && how.resolve & RESOLVE_NO_SYMLINKS) {
             return open_in_root(a, &how);
         }
-        path = path_arg(a[0], a[1], open_follows(how.flags), buf);
+        if (!how.resolve ||
+            !proc_names_exe(a[1])) { /* else the host says whether it may be followed */
+            path = path_arg(a[0], a[1], open_follows(how.flags), buf);
+        }
         if (path_failed(path)) {
             return (abi_long)path;
         }
@@ -252,8 +276,8 @@ abi_long sys_openat2(CPUState *cpu, const abi_ulong *a)
             return -ETXTBSY;
         }
     }
-    return proc_self_opened(safe_syscall(__NR_openat2, a[0], path, shift_arg(a[2]), a[3], 0, 0),
-                            (int)how.flags);
+    abi_long fd = safe_syscall(__NR_openat2, a[0], path, shift_arg(a[2]), a[3], 0, 0);
+    return proc_self_opened(fd, (int)a[0], path, (int)how.flags);
 }
 
 abi_long sys_truncate(CPUState *cpu, const abi_ulong *a)
@@ -282,36 +306,28 @@ static bool tells_host_path(abi_ulong dirfd, abi_ulong path)
     return n >= 5 && memcmp(dir, "/proc", 5) == 0;
 }
 
-static abi_long readlink_in_root(const abi_ulong *a)
-{
-    char buf[PATH_MAX], text[PATH_MAX];
-    abi_ulong path = path_arg(a[0], a[1], false, buf);
-    if (path_failed(path) || (int)a[3] <= 0) {
-        return path_failed(path) ? (abi_long)path : -EINVAL;
-    }
-    abi_long n = host_call(__NR_readlinkat, a[0], path, host_arg(text), sizeof(text) - 1, 0, 0);
-    if (n < 0) {
-        return n;
-    }
-    text[n] = '\0';
-    const char *shown = tells_host_path(a[0], path) ? path_to_guest(text) : text;
-    size_t len = MIN(strlen(shown), a[3]);
-    return guest_write(a[2], shown, len) ? (abi_long)len : -EFAULT;
-}
-
 abi_long sys_readlinkat(CPUState *cpu, const abi_ulong *a)
 {
-    char buf[PATH_MAX];
-    const char *exe = (int)a[3] > 0 ? proc_exe((int)a[0], a[1], buf) : NULL;
-    if (exe) {
-        size_t len = MIN(strlen(exe), a[3]);
-        return guest_write(a[2], exe, len) ? (abi_long)len : -EFAULT;
+    char buf[PATH_MAX], text[PATH_MAX];
+    const char *shown = (int)a[3] > 0 ? proc_exe((int)a[0], a[1], buf) : NULL;
+    if (!shown) {
+        abi_ulong path = path_arg(a[0], a[1], PATH_NOFOLLOW, buf);
+        if (path_failed(path)) {
+            return (abi_long)path;
+        }
+        abi_ulong size = (int)a[3] > 0 ? sizeof(text) - 1 : a[3];
+        abi_long n = host_call(__NR_readlinkat, a[0], path, host_arg(text), size, 0, 0);
+        if (n < 0) {
+            return n;
+        }
+        text[n] = '\0';
+        shown = proc_text_shown(text);
+        if (path_is_root() && tells_host_path(a[0], path)) {
+            shown = path_to_guest(shown);
+        }
     }
-    if (path_is_root()) {
-        return readlink_in_root(a);
-    }
-    return host_call(__NR_readlinkat, a[0], path_arg(a[0], a[1], false, buf), shift_arg(a[2]), a[3],
-                     0, 0);
+    size_t len = MIN(strlen(shown), a[3]);
+    return guest_write(a[2], shown, len) ? (abi_long)len : -EFAULT;
 }
 
 abi_long sys_getcwd(CPUState *cpu, const abi_ulong *a)
@@ -332,7 +348,7 @@ abi_long sys_getcwd(CPUState *cpu, const abi_ulong *a)
     return guest_write(a[0], cwd, len) ? (abi_long)len : -EFAULT;
 }
 
-/* --- stat --------------------------------------------------------------------------------------- */
+/* --- stat ------------------------------------------------------------------------------------- */
 
 static abi_long stat_to_guest(abi_ulong to, const struct stat *st)
 {
@@ -357,34 +373,32 @@ static abi_long stat_to_guest(abi_ulong to, const struct stat *st)
     return guest_write(to, &g, sizeof(g)) ? 0 : -EFAULT;
 }
 
-/* The path of a stat call for the host: *dirfd and the result. */
-static abi_ulong stat_path(abi_ulong *dirfd, abi_ulong path, abi_ulong flags, char buf[PATH_MAX])
+/* A stat call by a path found the emulator: its path when the guest's program was meant, or NULL.
+ * */
+static const char *program_meant(abi_ulong dirfd, abi_ulong path, abi_ulong flags,
+                                 char buf[PATH_MAX])
 {
-    char exe_buf[PATH_MAX];
-    const char *exe =
-        flags & (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? NULL : proc_exe((int)*dirfd, path, exe_buf);
-    if (exe) {
-        *dirfd = (abi_ulong)AT_FDCWD;
-        const char *resolved = path_resolve(exe, buf, true);
-        if (resolved == exe_buf) {
-            g_strlcpy(buf, exe_buf, PATH_MAX);
-            resolved = buf;
-        }
-        return host_arg(resolved);
-    }
-    return path_arg_at(*dirfd, path, flags, buf);
+    char exe[PATH_MAX];
+    const char *program =
+        flags & AT_SYMLINK_NOFOLLOW ? NULL : proc_exe_behind((int)dirfd, path, exe);
+    const char *host = program ? path_resolve(program, buf, true) : NULL;
+    return host == exe ? strcpy(buf, exe) : host;
 }
 
 abi_long sys_newfstatat(CPUState *cpu, const abi_ulong *a)
 {
     char buf[PATH_MAX];
     struct stat st;
-    abi_ulong dirfd = a[0];
-    abi_ulong path = stat_path(&dirfd, a[1], a[3], buf);
+    abi_ulong path = path_arg_at(a[0], a[1], a[3], buf);
     if (path_failed(path)) {
         return (abi_long)path;
     }
-    abi_long ret = host_call(__NR_newfstatat, dirfd, path, host_arg(&st), a[3], 0, 0);
+    abi_long ret = host_call(__NR_newfstatat, a[0], path, host_arg(&st), a[3], 0, 0);
+    const char *program;
+    if (G_UNLIKELY(ret == 0 && proc_is_emulator(st.st_dev, st.st_ino)) &&
+        (program = program_meant(a[0], path, a[3], buf))) {
+        ret = stat(program, &st) < 0 ? -errno : 0;
+    }
     return ret < 0 ? ret : stat_to_guest(a[2], &st);
 }
 
@@ -398,13 +412,21 @@ abi_long sys_fstat(CPUState *cpu, const abi_ulong *a)
 abi_long sys_statx(CPUState *cpu, const abi_ulong *a)
 {
     char buf[PATH_MAX];
-    abi_ulong dirfd = a[0];
-    abi_ulong path = stat_path(&dirfd, a[1], a[2], buf);
+    abi_ulong path = path_arg_at(a[0], a[1], a[2], buf);
     if (path_failed(path)) {
         return (abi_long)path;
     }
-    abi_long ret = host_call(__NR_statx, dirfd, path, a[2], a[3], shift_arg(a[4]), 0);
+    abi_long ret = host_call(__NR_statx, a[0], path, a[2], a[3], shift_arg(a[4]), 0);
     struct statx st;
+    const char *program;
+    if (ret < 0 || !guest_read(&st, a[4], sizeof(st))) {
+        return ret;
+    }
+    if (G_UNLIKELY(proc_is_emulator(makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino)) &&
+        (program = program_meant(a[0], path, a[2], buf))) {
+        ret = host_call(__NR_statx, (abi_ulong)AT_FDCWD, host_arg(program), a[2], a[3],
+                        shift_arg(a[4]), 0);
+    }
     if (G_UNLIKELY(ret == 0 && ids.on) && guest_read(&st, a[4], sizeof(st))) {
         st.stx_uid = ids_show_uid(st.stx_uid);
         st.stx_gid = ids_show_gid(st.stx_gid);

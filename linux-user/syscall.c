@@ -1,14 +1,15 @@
 /*
  * linux-user/syscall.c: the table of system calls, and how a call is forwarded.
  *
- * The table is indexed by the guest's number and read-only. A forwarded call costs the table look-up,
- * an indirect call and two tests (guest_base, -L) over the host's own system call.
+ * The table is indexed by the guest's number and read-only. A forwarded call costs the table
+ * look-up, an indirect call and two tests (guest_base, -L) over the host's own system call.
  */
 
 #include "exec/log.h"
 #include "linux-user/host_nr.h"
 #include "linux-user/mmap.h"
 #include "linux-user/override.h"
+#include "linux-user/proc_self.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/sys_common.h"
 
@@ -93,10 +94,24 @@ abi_long host_call(long nr, abi_ulong a0, abi_ulong a1, abi_ulong a2, abi_ulong 
     return ret;
 }
 
+/* A path that may not lead the host where it leads the guest. */
+static inline bool paths_differ(const SyscallRow *row, const abi_ulong *a)
+{
+    if (G_UNLIKELY(path_has_prefix())) {
+        return true;
+    }
+    for (unsigned mask = row->path_mask; mask; mask &= mask - 1) {
+        if (proc_names_exe(a[__builtin_ctz(mask)])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static inline abi_long forward(const CPUState *cpu, const abi_ulong *a, HostCall *call)
 {
     const SyscallRow *row = current_row(cpu);
-    if (G_UNLIKELY(guest_base || (row->path_mask && path_has_prefix()) ||
+    if (G_UNLIKELY(guest_base || (row->path_mask && paths_differ(row, a)) ||
                    (row->has_address && path_is_root()))) {
         return forward_call(row, a, call);
     }

@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 
 #include "linux-user/nested.h"
+#include "linux-user/proc_self.h"
 #include "linux-user/sys_common.h"
 
 enum {
@@ -26,6 +27,14 @@ abi_ulong path_arg(abi_ulong dirfd, abi_ulong addr, PathFinal final, char buf[PA
 {
     if (path_failed(addr)) {
         return NOWHERE;                 /* it is not one of our errors */
+    }
+    if (final == PATH_FOLLOW && G_UNLIKELY(proc_names_exe(addr))) {
+        char exe[PATH_MAX];
+        const char *program = proc_exe((int)dirfd, addr, exe);
+        if (program) {
+            const char *host = path_resolve(program, buf, true);
+            return host_arg(host == exe ? strcpy(buf, exe) : host);
+        }
     }
     if (!addr || !path_has_prefix()) {
         return shift_arg(addr);

@@ -1,6 +1,6 @@
 /*
- * tests/sanitizer.c: what sanitizers are told when rivet runs under them. Faults of the guest are none
- * of theirs; what is ignored stays so over execve.
+ * tests/sanitizer.c: what sanitizers are told when rivet runs under them. Faults of the guest are
+ * none of theirs; what is ignored stays so over execve.
  */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)

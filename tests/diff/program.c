@@ -324,8 +324,9 @@ static unsigned reg_but(Gen *g, unsigned a, unsigned b, unsigned c)
     return r;
 }
 
-/* A call, by a register, of one of two functions that follow: by data, so that it may change from round to
- * round of a loop. The second one may return to behind both, though it was not called from there. */
+/* A call, by a register, of one of two functions that follow: by data, so that it may change from
+ * round to round of a loop. The second one may return to behind both, though it was not called from
+ * there. */
 static void gen_computed_call(Gen *g, Unit *u)
 {
     unsigned link = g->count != RV_T0 && below(g, 4) == 0 ? RV_T0 : RV_RA;
@@ -340,7 +341,8 @@ static void gen_computed_call(Gen *g, Unit *u)
     add_piece(u, set_displacement(word_of(RV_jal), elsewhere ? 24 : 20), 4);
     add_piece(u, enc_r(RV_add, rd, rd, below(g, 32)), 4);                   /* 24 */
     add_piece(u, enc_i(RV_jalr, 0, link, 0), 4);
-    add_piece(u, elsewhere ? enc_i(RV_addi, link, link, 24) : enc_r(RV_xor, rd, rd, below(g, 32)), 4);
+    add_piece(u, elsewhere ? enc_i(RV_addi, link, link, 24) : enc_r(RV_xor, rd, rd, below(g, 32)),
+              4);
     add_piece(u, enc_i(RV_jalr, 0, link, 0), 4);                            /* 36 */
     if (elsewhere) {
         add_piece(u, enc_r(RV_sub, rd, rd, which), 4);                      /* 40, not reached */

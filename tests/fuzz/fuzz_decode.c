@@ -1,5 +1,6 @@
 /*
- * tests/fuzz/fuzz_decode.c: any word decodes to something sound, the same way twice, and has a text.
+ * tests/fuzz/fuzz_decode.c: any word decodes to something sound, the same way twice, and has a
+ * text.
  *
  * Input: 8 bytes of extension set, then words.
  */

@@ -154,7 +154,8 @@ static void init(void)
 {
     static IrHelper helpers[HELPER_COUNT];
     memcpy(helpers, riscv_helpers, sizeof(helpers));
-    helpers[HELPER_rdcycle].fn = helpers[HELPER_rdtime].fn = helpers[HELPER_rdinstret].fn = no_clock;
+    helpers[HELPER_rdcycle].fn = helpers[HELPER_rdtime].fn = helpers[HELPER_rdinstret].fn =
+        no_clock;
     rv_decode_init();
     ir_set_helpers(helpers, HELPER_COUNT);
     ir = ir_new();

@@ -3,8 +3,8 @@
  *
  *   kept_code RIVET PROGRAM1 PROGRAM2 memory|no-memory [SEED]
  *
- * The programs are kept_subject.c with VALUE 1 and 2. no-memory: no limit on RIVET's address space, as
- * sanitizers need it. All happens in a directory of its own.
+ * The programs are kept_subject.c with VALUE 1 and 2. no-memory: no limit on RIVET's address space,
+ * as sanitizers need it. All happens in a directory of its own.
  */
 #include <errno.h>
 #include <dirent.h>
@@ -81,8 +81,8 @@ static long counter(const char *text, const char *name)
     return p ? atol(p + strlen(name)) : -1;
 }
 
-/* Start `rivet -stats -cache CACHE PROGRAM here`; its output goes to NAME.out, NAME.err. CACHE may be
- * NULL: where the environment says. */
+/* Start `rivet -stats -cache CACHE PROGRAM here`; its output goes to NAME.out, NAME.err. CACHE may
+ * be NULL: where the environment says. */
 static pid_t start(const char *cache, const char *program, const char *name)
 {
     pid_t pid = fork();
@@ -173,7 +173,8 @@ static void test_warm(void)
     check("second", &warm, 1);
     warm = run("c", "./prog");
     check("warm", &warm, 1);
-    if (cold.attached || !cold.saved || warm.attached != 1 || warm.translated > cold.translated / 4) {
+    if (cold.attached || !cold.saved || warm.attached != 1 ||
+        warm.translated > cold.translated / 4) {
         fail("cold: %ld attached, %ld translated, %ld saved; warm: %ld, %ld, %ld", cold.attached,
              cold.translated, cold.saved, warm.attached, warm.translated, warm.saved);
     }

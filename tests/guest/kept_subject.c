@@ -1,5 +1,5 @@
-/* What kept_code.c runs: its output tells which code it is (-DVALUE). A few thousand instructions more
- * than the C library needs, so that there is something to keep. */
+/* What kept_code.c runs: its output tells which code it is (-DVALUE). A few thousand instructions
+ * more than the C library needs, so that there is something to keep. */
 #include <stdio.h>
 
 static unsigned mix(unsigned x, unsigned i)

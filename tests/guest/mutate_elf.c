@@ -3,10 +3,11 @@
  *
  *   mutate_elf RIVET PROGRAM [COUNT [SEED]]
  *
- * COUNT times (1000) the ELF header and program headers of PROGRAM are damaged at random, or the file is
- * cut short, and RIVET runs it. It must say one line and exit with status 1, or run a guest, which
- * may do anything but write to stderr: end, die of a signal, loop. A guest gone wild must not do harm: root
- * lends it the rights of nobody, so that its kill(-1, SIGKILL) finds none of our processes.
+ * COUNT times (1000) the ELF header and program headers of PROGRAM are damaged at random, or the
+ * file is cut short, and RIVET runs it. It must say one line and exit with status 1, or run a
+ * guest, which may do anything but write to stderr: end, die of a signal, loop. A guest gone wild
+ * must not do harm: root lends it the rights of nobody, so that its kill(-1, SIGKILL) finds none of
+ * our processes.
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -133,7 +134,8 @@ int main(int argc, char **argv)
     if (argc < 3) {
         return 2;
     }
-    unsigned count = argc > 3 ? (unsigned)atoi(argv[3]) : 1000, first = argc > 4 ? (unsigned)atoi(argv[4]) : 1;
+    unsigned count = argc > 3 ? (unsigned)atoi(argv[3]) : 1000,
+             first = argc > 4 ? (unsigned)atoi(argv[4]) : 1;
     int fd = open(argv[2], O_RDONLY);
     ssize_t size = read(fd, original, sizeof(original));
     Elf64_Ehdr eh;
@@ -164,7 +166,8 @@ int main(int argc, char **argv)
         refused += *text != 0;
         if (!is_fine(status, text)) {
             bad++;
-            printf("status %#x, %s\nrepeat: %s %s %s 1 %u\n", status, text, argv[0], argv[1], argv[2], i);
+            printf("status %#x, %s\nrepeat: %s %s %s 1 %u\n", status, text, argv[0], argv[1],
+                   argv[2], i);
         }
         unlink("mutant");
     }

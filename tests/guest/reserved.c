@@ -1,6 +1,6 @@
 /*
- * -R SIZE: nothing of the guest is at or above SIZE, wherever it comes from. argv: SIZE in hex, and what
- * the mmu line of /proc/cpuinfo says.
+ * -R SIZE: nothing of the guest is at or above SIZE, wherever it comes from. argv: SIZE in hex, and
+ * what the mmu line of /proc/cpuinfo says.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -15,7 +15,11 @@
 
 #include "c/check.h"
 
-enum { RW = PROT_READ | PROT_WRITE, ANON = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, PAGE = 4096 };
+enum {
+    RW = PROT_READ | PROT_WRITE,
+    ANON = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+    PAGE = 4096
+};
 static uintptr_t limit;
 
 static int below(const void *p, size_t len)
@@ -182,7 +186,8 @@ int main(int argc, char **argv)
     pthread_t t;
     void *at;
     CHECK(pthread_create(&t, NULL, thread, NULL) == 0 && pthread_join(t, &at) == 0);
-    CHECK((uintptr_t)at < limit && (uintptr_t)sbrk(1 << 20) < limit - (1 << 20) && below(malloc(1 << 20), 1 << 20));
+    CHECK((uintptr_t)at < limit && (uintptr_t)sbrk(1 << 20) < limit - (1 << 20) &&
+          below(malloc(1 << 20), 1 << 20));
     maps_are_below();
     if (argc == 3) {                            /* programs that it starts have it as well */
         pid_t pid = fork();

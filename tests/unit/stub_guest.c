@@ -1,6 +1,6 @@
 /*
- * What exec/ expects of linux-user/, for test programs that run without it. Weak, so that a test may
- * bring its own.
+ * What exec/ expects of linux-user/, for test programs that run without it. Weak, so that a test
+ * may bring its own.
  */
 #include <string.h>
 

@@ -83,7 +83,8 @@ START_TEST(test_call_return)
 }
 END_TEST
 
-/* A TB that goes on behind its call, until it is told not to; what it had in registers is gone by then. */
+/* A TB that goes on behind its call, until it is told not to; what it had in registers is gone by
+ * then. */
 START_TEST(test_landing)
 {
     for (int indirect = 0; indirect < 2; indirect++) {
@@ -109,14 +110,16 @@ START_TEST(test_landing)
 
         env.gpr[28] = 1;
         env.gpr[10] = 0x10800;
-        expect_exit(&m, call, !indirect, indirect ? BACKEND_EXIT_LOOKUP : BACKEND_EXIT_SLOT, 0x10800);
+        expect_exit(&m, call, !indirect, indirect ? BACKEND_EXIT_LOOKUP : BACKEND_EXIT_SLOT,
+                    0x10800);
         env.gpr[28] = 7;
         env.gpr[1] = 0x10004;
         expect_exit(&m, ret, true, BACKEND_EXIT_REASON | 5, 0x10010);
         ck_assert_uint_eq(env.gpr[29], 107);
         ck_assert_uint_eq(env.ras_sp, ras_sp);
 
-        expect_exit(&m, call, !indirect, indirect ? BACKEND_EXIT_LOOKUP : BACKEND_EXIT_SLOT, 0x10800);
+        expect_exit(&m, call, !indirect, indirect ? BACKEND_EXIT_LOOKUP : BACKEND_EXIT_SLOT,
+                    0x10800);
         backend_unland(patch);
         ck_assert(backend_is_way_back(patch) && !backend_lands(patch));
         expect_exit(&m, ret, true, BACKEND_EXIT_SLOT | back, 0x10004);

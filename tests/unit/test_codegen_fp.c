@@ -699,7 +699,8 @@ START_TEST(test_canon_runs)
         tb_begin();
         for (unsigned j = 0; j < n; j++) {
             IrTemp *in[3] = { fpr[first + below(n)], fpr[first + below(n)] };
-            ir_build(ir, IR_fadd + below(4), t, fpr[first + j], 2, in[0], in[1], NULL, NULL, 0, 0, 0);
+            ir_build(ir, IR_fadd + below(4), t, fpr[first + j], 2, in[0], in[1], NULL, NULL, 0, 0,
+                     0);
         }
         for (unsigned j = 0; j < n; j++) {
             ir_gen_fcanon(ir, t, fpr[first + j], fpr[first + j]);

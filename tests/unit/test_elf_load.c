@@ -58,8 +58,8 @@ static int file_with(const void *bytes, size_t n)
     return fd;
 }
 
-/* AddressSanitizer's shadow lies where programs are put otherwise: they end up among other mappings, and
- * their heap need not have room. */
+/* AddressSanitizer's shadow lies where programs are put otherwise: they end up among other
+ * mappings, and their heap need not have room. */
 #ifdef __SANITIZE_ADDRESS__
 enum { SHADOWED = 1 };
 #else
@@ -93,7 +93,8 @@ static void check_image(abi_ulong base)
     }
     ck_assert_int_eq(guest_brk(0), (abi_long)process.start_brk);
     if (!SHADOWED) {
-        ck_assert_int_eq(guest_brk(process.start_brk + 100000), (abi_long)process.start_brk + 100000);
+        ck_assert_int_eq(guest_brk(process.start_brk + 100000),
+                         (abi_long)process.start_brk + 100000);
     }
 }
 

@@ -143,7 +143,12 @@ END_TEST
 
 START_TEST(test_fp)
 {
-    static const struct { const char *op; int round; uint64_t a, b, c, want; unsigned flags; } rows[] = {
+    static const struct {
+        const char *op;
+        int round;
+        uint64_t a, b, c, want;
+        unsigned flags;
+    } rows[] = {
         { "fadd.f64 f10, f1, f2", IR_RNE, ONE64, ONE64, 0, TWO64, 0 },
         { "fadd.f64 f10, f1, f2", IR_RNE, ONE64, 1, 0, ONE64, IR_NX },
         { "fadd.f64 f10, f1, f2", IR_RUP, ONE64, 1, 0, ONE64 + 1, IR_NX },
@@ -419,7 +424,12 @@ END_TEST
 
 START_TEST(test_control)
 {
-    static const struct { const char *text; IrExitKind kind; unsigned slot; uint64_t pc, x10; } rows[] = {
+    static const struct {
+        const char *text;
+        IrExitKind kind;
+        unsigned slot;
+        uint64_t pc, x10;
+    } rows[] = {
         { "goto_tb 0, 0x1234", IR_EXIT_GOTO, 0, 0x1234, 0 },
         { "call_tb 0, 0x1234, 0x10", IR_EXIT_GOTO, 0, 0x1234, 0 },
         { "brcond_tb x1, $0, eq, 1, 0x55\ngoto_tb 0, 0x1234", IR_EXIT_GOTO, 1, 0x55, 0 },
@@ -428,8 +438,8 @@ START_TEST(test_control)
         { "ret_ptr $0x78", IR_EXIT_PTR, 0, 0x78, 0 },
         { "call_ptr $0x79, 0, 0x10", IR_EXIT_PTR, 0, 0x78, 0 },
         { "br L0\nmov x10, $1\nset_label L0\ngoto_ptr $0", IR_EXIT_PTR, 0, 0, 0 },
-        { "set_label L0\nadd.i64 x10, x10, $3\nbrcond x10, $30, lt, L0\ngoto_ptr $0",
-          IR_EXIT_PTR, 0, 0, 30 },
+        { "set_label L0\nadd.i64 x10, x10, $3\nbrcond x10, $30, lt, L0\ngoto_ptr $0", IR_EXIT_PTR,
+          0, 0, 30 },
     };
     IrContext *ir = test_ir_new();
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {

@@ -199,8 +199,9 @@ static void random_op(Gen *g)
     do {
         opc = chance(g, 55) ? (IrOpcode)(IR_mov + below(g, IR_movcond - IR_mov + 1))
                             : (IrOpcode)below(g, IR_OP_COUNT);
-    } while ((ir_op_info[opc].flags & IRF_ENDS_TB) || opc == IR_set_label || opc == IR_br || opc == IR_landing ||
-             opc == IR_comes_back || (opc == IR_brcond_tb && (g->slots >= 6 || chance(g, 50))) || opc == IR_brcond);
+    } while ((ir_op_info[opc].flags & IRF_ENDS_TB) || opc == IR_set_label || opc == IR_br ||
+             opc == IR_landing || opc == IR_comes_back ||
+             (opc == IR_brcond_tb && (g->slots >= 6 || chance(g, 50))) || opc == IR_brcond);
     if (opc == IR_call) {
         random_call(g);
         return;

@@ -159,7 +159,8 @@ START_TEST(too_long)
 }
 END_TEST
 
-/* -L: a path relative to a directory in the prefix stays inside; one relative to another is left. */
+/* -L: a path relative to a directory in the prefix stays inside; one relative to another is left.
+ * */
 static const struct {
     const char *dir, *path;
     bool follow;

@@ -1,8 +1,9 @@
 /*
  * tests/unit/test_syscall_layout.c: what the forwarding of system calls rests on.
  *
- * The numbers of layouts.def are those of riscv64 (guest/c/layouts.c proves it); here they are compiled for
- * x86-64. Those that differ follow, with the layouts that linux-user converts to; then the table.
+ * The numbers of layouts.def are those of riscv64 (guest/c/layouts.c proves it); here they are
+ * compiled for x86-64. Those that differ follow, with the layouts that linux-user converts to; then
+ * the table.
  */
 #include <check.h>
 #include <stdbool.h>
@@ -76,7 +77,8 @@ START_TEST(conversions_are_right)
 }
 END_TEST
 
-/* --- the table ---------------------------------------------------------------------------------- */
+/* --- the table ----------------------------------------------------------------------------------
+ * */
 
 typedef struct Call {
     unsigned nr;
@@ -120,7 +122,8 @@ START_TEST(arguments_are_typed)
             bool none = strcmp(c->arg[k], "_") == 0;
             ck_assert_msg(none || !ended, "%s: argument %u after none", c->name, k);
             ended = none;
-            ck_assert_msg(strcmp(c->arg[k], "DIRFD") != 0 || (k < 5 && strncmp(c->arg[k + 1], "PATH", 4) == 0),
+            ck_assert_msg(strcmp(c->arg[k], "DIRFD") != 0 ||
+                              (k < 5 && strncmp(c->arg[k + 1], "PATH", 4) == 0),
                           "%s: no path follows argument %u", c->name, k);
         }
         ck_assert_str_ne(c->ret, "_");

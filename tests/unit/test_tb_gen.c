@@ -1,7 +1,8 @@
 /*
- * tests/unit/test_tb_gen.c: the whole pipeline on blocks as long and heavy as they come: each row of
- * insns.def by itself, with random operands, until the TB ends. No table on the way may overflow,
- * and a TB must fit the smallest code buffer that -tb-size takes. And TBs that are made longer.
+ * tests/unit/test_tb_gen.c: the whole pipeline on blocks as long and heavy as they come: each row
+ * of insns.def by itself, with random operands, until the TB ends. No table on the way may
+ * overflow, and a TB must fit the smallest code buffer that -tb-size takes. And TBs that are made
+ * longer.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -113,7 +114,8 @@ START_TEST(test_guest_base)
 }
 END_TEST
 
-/* A block that calls itself is hot: another takes its place, and goes on where the call returned to. */
+/* A block that calls itself is hot: another takes its place, and goes on where the call returned
+ * to. */
 START_TEST(test_extend)
 {
     static const uint32_t nop = 0x00000013, recurse = 0xffdff0ef, ret = 0x00008067;

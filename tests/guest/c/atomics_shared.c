@@ -1,6 +1,7 @@
 /*
- * Atomic insns are plain ones while a process is the only one to see its memory. Code that ran so is hot when
- * it gets company: threads, a process that shares a mapping, a mapping that becomes writable late.
+ * Atomic insns are plain ones while a process is the only one to see its memory. Code that ran so
+ * is hot when it gets company: threads, a process that shares a mapping, a mapping that becomes
+ * writable late.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -59,8 +60,8 @@ static void check(const char *what, Counters *c, int counts)
         all &= c->bits[i];
     }
     long n = (long)times * counts;
-    printf("%s: %s %s %s %#x\n", what, c->add == 3 * n ? "ok" : "lost adds", c->cas == n ? "ok" : "lost swaps",
-           c->guarded == n ? "ok" : "broken lock", all);
+    printf("%s: %s %s %s %#x\n", what, c->add == 3 * n ? "ok" : "lost adds",
+           c->cas == n ? "ok" : "lost swaps", c->guarded == n ? "ok" : "broken lock", all);
     fflush(stdout);
 }
 
@@ -98,7 +99,8 @@ static void processes(const char *what, Counters *c, int counts)
 static void shared_mapping(void)
 {
     count(&private_counters, 0);
-    processes("mapping", mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), 2);
+    processes("mapping",
+              mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), 2);
 }
 
 static void writable_late(void)

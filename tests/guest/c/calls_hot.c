@@ -1,6 +1,6 @@
-/* Hot calls: what a callee changes (registers, the rounding mode, the code behind its call, the place that
- * it returns to), faults behind a call, jumps out of many calls, signals in recursion. Prints what
- * hardware would. */
+/* Hot calls: what a callee changes (registers, the rounding mode, the code behind its call, the
+ * place that it returns to), faults behind a call, jumps out of many calls, signals in recursion.
+ * Prints what hardware would. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -16,8 +16,8 @@ enum { N = 6000 };
 
 /* ---- registers ---- */
 
-/* The caller knows a4, a5, t3, t5 before its calls, the callee has changed them behind; ra is not what the
- * call left in it. fa5 held a single, and is a double. */
+/* The caller knows a4, a5, t3, t5 before its calls, the callee has changed them behind; ra is not
+ * what the call left in it. fa5 held a single, and is a double. */
 uint64_t registers(uint64_t n);
 __asm__(
     ".text\n.align 2\n.globl registers\n"

@@ -1,5 +1,5 @@
-/* clone: every combination of the flags that share something, each with what must be shared then and what not; and
- * namespaces. Alone: rivet clone_all. */
+/* clone: every combination of the flags that share something, each with what must be shared then
+ * and what not; and namespaces. Alone: rivet clone_all. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
@@ -32,7 +32,8 @@ static int child(void *arg)
     unsigned long flags = (unsigned long)arg;
     memory = 2;
     struct sigaction sa = { .sa_handler = handler };
-    if (sigaction(SIGUSR1, &sa, NULL) < 0 || chdir("/") < 0 || umask(0123) != 022 || dup2(1, 99) != 99) {
+    if (sigaction(SIGUSR1, &sa, NULL) < 0 || chdir("/") < 0 || umask(0123) != 022 ||
+        dup2(1, 99) != 99) {
         return 1;
     }
     if (getppid() != (flags & CLONE_PARENT ? parents_parent : parent) || getpid() == parent) {
@@ -66,7 +67,8 @@ static void combination(unsigned long flags)
     close(99);
     pid_t pid = clone(child, stack + sizeof(stack), (int)flags | SIGCHLD, (void *)flags,
                       flags & CLONE_PIDFD ? &pidfd : &tid, NULL, &ctid);
-    if ((flags & CLONE_SIGHAND && !(flags & CLONE_VM)) || (flags & CLONE_PIDFD && flags & CLONE_PARENT_SETTID)) {
+    if ((flags & CLONE_SIGHAND && !(flags & CLONE_VM)) ||
+        (flags & CLONE_PIDFD && flags & CLONE_PARENT_SETTID)) {
         CHECK(pid < 0 && errno == EINVAL);
         return;
     }
@@ -91,8 +93,10 @@ static void combination(unsigned long flags)
 
 static void combinations(void)
 {
-    static const unsigned long bits[] = { CLONE_VM,     CLONE_FS,      CLONE_FILES,         CLONE_SIGHAND,
-                                          CLONE_VFORK,  CLONE_PARENT,  CLONE_PARENT_SETTID, CLONE_PIDFD };
+    static const unsigned long bits[] = {
+        CLONE_VM,    CLONE_FS,     CLONE_FILES,         CLONE_SIGHAND,
+        CLONE_VFORK, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD
+    };
     static const unsigned long always[] = { 0, CLONE_SYSVSEM | CLONE_CHILD_SETTID,
                                             CLONE_IO | CLONE_CHILD_CLEARTID | CLONE_UNTRACED };
     for (unsigned i = 0; i < 256; i++) {
@@ -159,7 +163,8 @@ static void by_clone(void)
 {
     char map[64];
     snprintf(map, sizeof(map), "0 %d 1", (int)geteuid());
-    pid_t pid = clone_as_fork(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS);
+    pid_t pid =
+        clone_as_fork(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS);
     if (pid < 0) {
         CHECK(errno == EPERM || errno == ENOSPC || errno == ENOSYS);
         return;
@@ -168,7 +173,8 @@ static void by_clone(void)
         struct utsname u;
         CHECK(getpid() == 1 && getppid() == 0 && syscall(SYS_gettid) == 1);
         write_file("/proc/self/uid_map", map);
-        CHECK(getuid() == 0 && sethostname("inside", 6) == 0 && uname(&u) == 0 && !strcmp(u.nodename, "inside"));
+        CHECK(getuid() == 0 && sethostname("inside", 6) == 0 && uname(&u) == 0 &&
+              !strcmp(u.nodename, "inside"));
         pid = fork();
         if (pid == 0) {
             _exit(getpid() == 2 && getppid() == 1 ? 0 : 1);
@@ -240,8 +246,10 @@ static void by_unshare(void)
 
 static void by_clone3(void)
 {
-    struct { uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
-             set_tid_size, cgroup; } a = { .flags = CLONE_NEWUSER | CLONE_NEWPID, .exit_signal = SIGCHLD };
+    struct {
+        uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+            set_tid_size, cgroup;
+    } a = { .flags = CLONE_NEWUSER | CLONE_NEWPID, .exit_signal = SIGCHLD };
     int tid = 1;
     a.set_tid = (uintptr_t)&tid;
     a.set_tid_size = 1;

@@ -1,5 +1,5 @@
-/* clone() with CLONE_VM for a process that is neither a thread nor a vfork child: it shares the memory
- * and runs at the same time. */
+/* clone() with CLONE_VM for a process that is neither a thread nor a vfork child: it shares the
+ * memory and runs at the same time. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -151,8 +151,8 @@ int main(void)
     printf("ping: %d\n", status(pid, 0));
 
     struct { pid_t me; void *p; } info = { getpid() };
-    pid = clone(of_parent, top(0), CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, &info,
-                &tid_word, NULL, &child_word);
+    pid = clone(of_parent, top(0), CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD,
+                &info, &tid_word, NULL, &child_word);
     printf("tid %d status %d", tid_word == pid, status(pid, 0));
     printf(" in the child %d, %s\n", step, (char *)info.p);
 

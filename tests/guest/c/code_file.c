@@ -87,7 +87,8 @@ static int open_file(const char *name, const uint8_t *contents)
 {
     static uint8_t old[PAGES * PAGE + 1];
     int fd = open(name, O_RDWR | O_CREAT, 0755);
-    if (fd >= 0 && (read(fd, old, sizeof(old)) != PAGES * PAGE || memcmp(old, contents, PAGES * PAGE))) {
+    if (fd >= 0 &&
+        (read(fd, old, sizeof(old)) != PAGES * PAGE || memcmp(old, contents, PAGES * PAGE))) {
         if (ftruncate(fd, 0) || pwrite(fd, contents, PAGES * PAGE, 0) != PAGES * PAGE) {
             exit(1);
         }
@@ -130,8 +131,8 @@ int main(int argc, char **argv)
     /* Another page of the file in its place; then one that is no file's. */
     mmap(map + PAGE, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, 2 * PAGE);
     call_all("replaced", map);
-    uint8_t *anon = mmap(map + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS,
-                         -1, 0);
+    uint8_t *anon = mmap(map + 2 * PAGE, PAGE, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0);
     make_page(anon, 700);
     protect(anon, PROT_READ | PROT_EXEC);
     __builtin___clear_cache((char *)anon, (char *)anon + PAGE);

@@ -1,6 +1,6 @@
-/* Code that was written elsewhere runs fresh after the fence: by another process through shared memory, a file, its
- * /proc/PID/mem, process_vm_writev; through a second mapping of a file or System V memory; and what may not be
- * executed is not. Alone: rivet code_others. */
+/* Code that was written elsewhere runs fresh after the fence: by another process through shared
+ * memory, a file, its /proc/PID/mem, process_vm_writev; through a second mapping of a file or
+ * System V memory; and what may not be executed is not. Alone: rivet code_others. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <setjmp.h>
@@ -42,7 +42,8 @@ static int run(void *code)
 static int order[2], answer[2];
 
 /* The other process does what it is told, n times: write(n) there, then we run. */
-static void with_another(void *code, void (*writes)(void *code, pid_t pid, const unsigned char *bytes))
+static void with_another(void *code,
+                         void (*writes)(void *code, pid_t pid, const unsigned char *bytes))
 {
     unsigned char bytes[8];
     int n;
@@ -137,7 +138,8 @@ static void second_mappings(void)
 {
     int fd = memfd_create("code", 0);
     CHECK(fd >= 0 && ftruncate(fd, 3 * PAGE) == 0);
-    char *w = mmap(NULL, 3 * PAGE, RW, MAP_SHARED, fd, 0), *x = mmap(NULL, 3 * PAGE, RX, MAP_SHARED, fd, 0);
+    char *w = mmap(NULL, 3 * PAGE, RW, MAP_SHARED, fd, 0),
+         *x = mmap(NULL, 3 * PAGE, RX, MAP_SHARED, fd, 0);
     CHECK(w != MAP_FAILED && x != MAP_FAILED);
     through(w, x);
     through(w + PAGE - 4, x + PAGE - 4);                            /* over the edge of a page */
@@ -250,7 +252,8 @@ static void not_executable(void)
     if (!sigsetjmp(out, 1)) {
         ((void (*)(void))(void *)(p + PAGE - 2))();
     }
-    CHECK(fault.si_addr == p + PAGE && fault_pc == (uintptr_t)(p + PAGE - 2) && fault.si_code == SEGV_ACCERR);
+    CHECK(fault.si_addr == p + PAGE && fault_pc == (uintptr_t)(p + PAGE - 2) &&
+          fault.si_code == SEGV_ACCERR);
 #endif
 }
 

@@ -1,7 +1,7 @@
 /*
- * System calls are made without leaving the block of code that they are in. What may come before the next
- * insn still does: a signal raised by the call, new code behind the ecall written while it waits, another
- * call by the same ecall.
+ * System calls are made without leaving the block of code that they are in. What may come before
+ * the next insn still does: a signal raised by the call, new code behind the ecall written while it
+ * waits, another call by the same ecall.
  */
 #include <pthread.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
-/* epoll_wait gives as many events as are ready and asked for. Alone: rivet epoll_many; the line of the
- * first check that failed is printed. */
+/* epoll_wait gives as many events as are ready and asked for. Alone: rivet epoll_many; the line of
+ * the first check that failed is printed. */
 #include <errno.h>
 #include <limits.h>
 #include <stdint.h>

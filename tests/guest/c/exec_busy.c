@@ -1,5 +1,5 @@
-/* ETXTBSY: a program that runs cannot be written, one that is being written cannot run. Alone: rivet
- * exec_busy; the line of the first check that failed is printed. */
+/* ETXTBSY: a program that runs cannot be written, one that is being written cannot run. Alone:
+ * rivet exec_busy; the line of the first check that failed is printed. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,8 @@
 /*
  * "Does this double fit", as JavaScript engines ask: convert with invalid cleared, look at invalid,
  * put the flags back. The translator makes one operation of that; here it must give what the same
- * instructions give apart, flags included, for every kind of number and with registers that coincide.
+ * instructions give apart, flags included, for every kind of number and with registers that
+ * coincide.
  */
 #include <stdint.h>
 #include <stdio.h>

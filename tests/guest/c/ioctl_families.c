@@ -1,5 +1,6 @@
-/* ioctl: one or two requests of each family that programs use, each with a result that a wrong number,
- * size or layout would spoil. Devices that are not there are passed over. Alone: rivet ioctl_families. */
+/* ioctl: one or two requests of each family that programs use, each with a result that a wrong
+ * number, size or layout would spoil. Devices that are not there are passed over. Alone: rivet
+ * ioctl_families. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -37,7 +38,8 @@ static void terminals(void)
     if (master < 0) {
         return;
     }
-    CHECK(ioctl(master, TIOCSPTLCK, &(int){ 0 }) == 0 && ioctl(master, TIOCGPTN, &n) == 0 && n >= 0);
+    CHECK(ioctl(master, TIOCSPTLCK, &(int){ 0 }) == 0 && ioctl(master, TIOCGPTN, &n) == 0 &&
+          n >= 0);
     int tty = open(ptsname(master), O_RDWR | O_NOCTTY);
     CHECK(tty >= 0 && isatty(tty));
     struct termios t, back;
@@ -59,7 +61,8 @@ static void terminals(void)
     CHECK(memcmp(&w, &seen, sizeof(w)) == 0);
     CHECK(write(master, "abcd", 4) == 4);
     for (n = 0; n < 4;) {               /* a worker of the kernel carries them over */
-        CHECK(poll(&(struct pollfd){ tty, POLLIN, 0 }, 1, 10000) == 1 && ioctl(tty, FIONREAD, &n) == 0);
+        CHECK(poll(&(struct pollfd){ tty, POLLIN, 0 }, 1, 10000) == 1 &&
+              ioctl(tty, FIONREAD, &n) == 0);
     }
     CHECK(n == 4);
     CHECK(ioctl(tty, TCFLSH, TCIFLUSH) == 0 && ioctl(tty, FIONREAD, &n) == 0 && n == 0);
@@ -113,8 +116,8 @@ static void sockets(void)
     CHECK(write(u[0], "abc", 3) == 3 && ioctl(u[1], SIOCINQ, &n) == 0 && n == 3);
     CHECK(ioctl(u[0], SIOCOUTQ, &n) == 0 && n > 0);
     pid_t owner = -1;
-    CHECK(ioctl(u[0], FIOSETOWN, &(pid_t){ getpid() }) == 0 && ioctl(u[0], SIOCGPGRP, &owner) == 0 &&
-          owner == getpid());
+    CHECK(ioctl(u[0], FIOSETOWN, &(pid_t){ getpid() }) == 0 &&
+          ioctl(u[0], SIOCGPGRP, &owner) == 0 && owner == getpid());
     close(u[0]);
     close(u[1]);
     struct ifreq r = { .ifr_name = "lo" };
@@ -158,7 +161,8 @@ static void file_systems(void)
         CHECK(errno == ENOTTY || errno == EOPNOTSUPP);
     }
     struct fsxattr x;
-    CHECK(sizeof(x) == 28 && (ioctl(fa, FS_IOC_FSGETXATTR, &x) == 0 || errno == ENOTTY || errno == EOPNOTSUPP));
+    CHECK(sizeof(x) == 28 &&
+          (ioctl(fa, FS_IOC_FSGETXATTR, &x) == 0 || errno == ENOTTY || errno == EOPNOTSUPP));
     if (ioctl(fb, FICLONE, fa) == 0) {
         char buf[12];
         CHECK(pread(fb, buf, 12, 0) == 12 && !memcmp(buf, "to be cloned", 12));

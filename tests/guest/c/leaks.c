@@ -50,8 +50,8 @@ static long noise(void)
  * changes, moves, and all goes at once. */
 static void mappings(long n)
 {
-    static const int prots[] = { PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC, PROT_NONE,
-                                 PROT_READ | PROT_WRITE | PROT_EXEC };
+    static const int prots[] = { PROT_READ, PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC,
+                                 PROT_NONE, PROT_READ | PROT_WRITE | PROT_EXEC };
     char *room = mmap(NULL, n * PAGE, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
     CHECK(room != MAP_FAILED);
     long made = 0;
@@ -65,7 +65,8 @@ static void mappings(long n)
     CHECK(munmap(room + made / 4 * PAGE, made / 4 * PAGE) == 0);    /* one call ends thousands */
     for (long i = 0; i < made / 4; i += 16) {
         CHECK(munmap(room + i * PAGE, PAGE) == 0);
-        CHECK(mmap(room + i * PAGE, PAGE, prots[(i + 1) % 5], ANON | MAP_FIXED, -1, 0) == room + i * PAGE);
+        CHECK(mmap(room + i * PAGE, PAGE, prots[(i + 1) % 5], ANON | MAP_FIXED, -1, 0) ==
+              room + i * PAGE);
         char *to = mremap(room + i * PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE);
         CHECK(to != MAP_FAILED && munmap(to, 2 * PAGE) == 0);
     }
@@ -132,8 +133,8 @@ static void *meet(void *gate)
     return NULL;
 }
 
-/* More threads at once than anybody keeps the memory of: later ones that overlap, because the machine
- * is busy, need no more. */
+/* More threads at once than anybody keeps the memory of: later ones that overlap, because the
+ * machine is busy, need no more. */
 static void crowd(long n)
 {
     pthread_t t[64];

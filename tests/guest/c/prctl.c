@@ -105,14 +105,16 @@ static void handed_on(unsigned long bits, int expected)
 static void of_riscv(void)
 {
 #ifdef __riscv
-    static const int absent[] = { 5,  6,  9,  10, 11, 12, 19, 20, 25, 26, 43, 44,   45, 46, 50, 51, 52,
-                                  53, 54, 55, 56, 60, 61, 63, 64, 69, 70, 72, 73, 74, 75, 76, 1000, -1 };
+    static const int absent[] = { 5,  6,  9,  10, 11, 12, 19, 20, 25,   26, 43, 44,
+                                  45, 46, 50, 51, 52, 53, 54, 55, 56,   60, 61, 63,
+                                  64, 69, 70, 72, 73, 74, 75, 76, 1000, -1 };
     for (unsigned i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
         FAILS(EINVAL, prctl(absent[i], 0, 0, 0, 0));
     }
     enum { ICACHE_FLUSH_CTX = 71 };
     for (unsigned long on = 0; on < 2; on++) {
-        CHECK(prctl(ICACHE_FLUSH_CTX, on, 0, 0, 0) == 0 && prctl(ICACHE_FLUSH_CTX, on, 1, 0, 0) == 0);
+        CHECK(prctl(ICACHE_FLUSH_CTX, on, 0, 0, 0) == 0 &&
+              prctl(ICACHE_FLUSH_CTX, on, 1, 0, 0) == 0);
         FAILS(EINVAL, prctl(ICACHE_FLUSH_CTX, on, 2, 0, 0));
     }
     FAILS(EINVAL, prctl(ICACHE_FLUSH_CTX, 2, 0, 0, 0));
@@ -124,13 +126,15 @@ static void common(void)
 {
     int n = -1;
     char name[16];
-    CHECK(prctl(PR_SET_PDEATHSIG, 10, 0, 0, 0) == 0 && prctl(PR_GET_PDEATHSIG, &n, 0, 0, 0) == 0 && n == 10);
+    CHECK(prctl(PR_SET_PDEATHSIG, 10, 0, 0, 0) == 0 && prctl(PR_GET_PDEATHSIG, &n, 0, 0, 0) == 0 &&
+          n == 10);
     CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
     CHECK(prctl(PR_GET_CHILD_SUBREAPER, &n, 0, 0, 0) == 0 && n == 1);
     CHECK(prctl(PR_SET_NAME, "fifteen letters", 0, 0, 0) == 0);
     CHECK(prctl(PR_GET_NAME, name, 0, 0, 0) == 0 && strcmp(name, "fifteen letters") == 0);
     FAILS(EFAULT, prctl(PR_GET_NAME, 8, 0, 0, 0));
-    CHECK(prctl(PR_SET_TIMERSLACK, 12345, 0, 0, 0) == 0 && prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0) == 12345);
+    CHECK(prctl(PR_SET_TIMERSLACK, 12345, 0, 0, 0) == 0 &&
+          prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0) == 12345);
     CHECK(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) == 1);
     CHECK(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
     CHECK(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);

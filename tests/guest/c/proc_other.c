@@ -1,5 +1,5 @@
-/* /proc of another process that runs under the emulator: what ps, pidof and start-stop-daemon look at.
- * Alone: rivet proc_other. */
+/* /proc of another process that runs under the emulator: what ps, pidof and start-stop-daemon look
+ * at. Alone: rivet proc_other. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
-/* What /proc and /sys say of the processor, of this process and of another: the same by whatever path, and
- * coherent with each other. Alone: rivet proc_view. */
+/* What /proc and /sys say of the processor, of this process and of another: the same by whatever
+ * path, and coherent with each other. Alone: rivet proc_view. */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <dirent.h>
@@ -154,7 +154,10 @@ static void extensions(void)
         [44] = "zcb", [47] = "zcmop", [48] = "zawrs", [50] = "zicntr", [51] = "zihpm",
         [55] = "zicbom", [58] = "zabha", [60] = "zicbop",
     };
-    struct { int64_t key; uint64_t value; } p[] = { { 4 }, { 6 }, { 12 }, { 15 }, { 0 }, { 1 }, { 2 } };
+    struct {
+        int64_t key;
+        uint64_t value;
+    } p[] = { { 4 }, { 6 }, { 12 }, { 15 }, { 0 }, { 1 }, { 2 } };
     CHECK(syscall(258, p, 7L, 0L, NULL, 0) == 0);
     const char *isa = strstr(slurp("/proc/cpuinfo"), "isa\t\t: ") + 7;
     *strchr(isa, '\n') = 0;
@@ -173,7 +176,8 @@ static void extensions(void)
         CHECK((hwcap >> (*c - 'a') & 1) == (unsigned long)has(isa, letter));
     }
     unsigned long vendor = 1;
-    CHECK(sscanf(strstr(slurp("/proc/cpuinfo"), "mvendorid\t: "), "mvendorid\t: %lx", &vendor) == 1);
+    CHECK(sscanf(strstr(slurp("/proc/cpuinfo"), "mvendorid\t: "), "mvendorid\t: %lx", &vendor) ==
+          1);
     CHECK(vendor == p[4].value);
 #endif
 }
@@ -228,7 +232,8 @@ static void look_at(pid_t pid)
     CHECK(strcmp(read_fd(fd_of(pid, "comm", O_RDONLY)), "looked-at\n") == 0);
     CHECK(strstr(read_fd(fd_of(pid, "status", O_RDONLY)), "Name:\tlooked-at\n") == text);
     CHECK(strstr(text, "Threads:\t1\n"));
-    ssize_t n = readlink(file(pid, "exe"), exe, sizeof(exe)), m = readlink("/proc/self/exe", own, sizeof(own));
+    ssize_t n = readlink(file(pid, "exe"), exe, sizeof(exe)),
+            m = readlink("/proc/self/exe", own, sizeof(own));
     CHECK(n > 0 && n == m && memcmp(exe, own, (size_t)n) == 0);
     uint64_t auxv[100] = { 0 }, phdr = 0, ehdr = 0;
     int fd = fd_of(pid, "auxv", O_RDONLY);
@@ -240,11 +245,13 @@ static void look_at(pid_t pid)
     }
     CHECK(phdr == getauxval(AT_PHDR) && ehdr == getauxval(AT_SYSINFO_EHDR));
     CHECK(stat_field(pid, 26) <= (uintptr_t)look_at && stat_field(pid, 27) > (uintptr_t)look_at);
-    CHECK(stat_field(pid, 28) > (uintptr_t)&fd - (1 << 20) && stat_field(pid, 28) < (uintptr_t)&fd + (1 << 20));
+    CHECK(stat_field(pid, 28) > (uintptr_t)&fd - (1 << 20) &&
+          stat_field(pid, 28) < (uintptr_t)&fd + (1 << 20));
     CHECK(stat_field(pid, 20) == 1);
 
     fd = fd_of(pid, "mem", O_RDWR);
-    CHECK(fd >= 0 && pread(fd, buf, 8, (off_t)(uintptr_t)marked + 4096) == 8 && !strcmp(buf, "child's"));
+    CHECK(fd >= 0 && pread(fd, buf, 8, (off_t)(uintptr_t)marked + 4096) == 8 &&
+          !strcmp(buf, "child's"));
     CHECK(pwrite(fd, "ours", 5, (off_t)(uintptr_t)marked + 4096) == 5);
     FAILS(EIO, pread(fd, buf, 8, 16));
     close(fd);
@@ -308,7 +315,8 @@ static void own_status(void)
     CHECK(status_field("SigCgt:\t", 16) == 0);
     unsigned long size = status_field("VmSize:", 10), all = 0, start, end;
     CHECK(stat_field(getpid(), 23) == size * 1024 && status_field("VmPeak:", 10) >= size);
-    for (const char *l = slurp("/proc/self/maps"); l; l = strchr(l, '\n') ? strchr(l, '\n') + 1 : NULL) {
+    for (const char *l = slurp("/proc/self/maps"); l;
+         l = strchr(l, '\n') ? strchr(l, '\n') + 1 : NULL) {
         if (sscanf(l, "%lx-%lx", &start, &end) == 2 && !(start >> 63)) {
             all += end - start;
         }
@@ -327,7 +335,8 @@ static void limited(void)
         is_riscv(slurp("/proc/cpuinfo"));
         numbers("/proc/cpuinfo");
         CHECK(strstr(slurp("/proc/self/maps"), "[stack]"));
-        CHECK(strstr(slurp("/proc/self/smaps"), "Rss:") && strstr(slurp("/proc/self/stat"), "(proc_view) R"));
+        CHECK(strstr(slurp("/proc/self/smaps"), "Rss:") &&
+              strstr(slurp("/proc/self/stat"), "(proc_view) R"));
         _exit(0);
     }
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);

@@ -1,6 +1,6 @@
 /*
- * ptrace(2): TRACEME, signal stops, execution stops, memory, signals changed by the tracer, system call
- * stops. What is printed is the kernel's on any architecture.
+ * ptrace(2): TRACEME, signal stops, execution stops, memory, signals changed by the tracer, system
+ * call stops. What is printed is the kernel's on any architecture.
  */
 #include <elf.h>
 #include <signal.h>
@@ -208,7 +208,8 @@ static void calls(void)
                                                               : "tgkill's rest",
                    in.entry.nr == SYS_getppid ? 0 : (int)in.entry.args[0]);
         } else {
-            printf("%d error %d\n", in.exit.rval == getpid() ? 1 : (int)in.exit.rval, in.exit.is_error);
+            printf("%d error %d\n", in.exit.rval == getpid() ? 1 : (int)in.exit.rval,
+                   in.exit.is_error);
         }
     }
 }

@@ -1,6 +1,6 @@
 /*
- * SIGCHLD of tracees, and a tracer that does not wait: a tracee that runs is not held up by that. What is
- * printed is the kernel's on any architecture.
+ * SIGCHLD of tracees, and a tracer that does not wait: a tracee that runs is not held up by that.
+ * What is printed is the kernel's on any architecture.
  */
 #include <errno.h>
 #include <poll.h>
@@ -78,7 +78,8 @@ static void wait_for(pid_t pid)
 
 static void seen(const char *what, pid_t pid)
 {
-    printf("%s: %d signals, status %d code %d pid %d\n", what, signals, status_seen, code_seen, pid_seen == pid);
+    printf("%s: %d signals, status %d code %d pid %d\n", what, signals, status_seen, code_seen,
+           pid_seen == pid);
     fflush(stdout);
     signals = status_seen = code_seen = pid_seen = 0;
 }

@@ -1,7 +1,7 @@
 /*
  * ptrace(2): how tracees end, children that share the memory and run at once, programs of another
- * kind, and timeouts under a tracer that interrupts all the time. What is printed is the kernel's on
- * any architecture.
+ * kind, and timeouts under a tracer that interrupts all the time. What is printed is the kernel's
+ * on any architecture.
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>
@@ -281,9 +281,9 @@ static int polls(void)
     return ppoll(NULL, 0, &left, NULL) == 0;
 }
 
-/* Interrupted more often than the timeout is long: if it began anew each time, it would never end. What
- * ppoll() has left counts only while it waits, and who is interrupted where it is stopped stops again at
- * once: so each time it runs for a while. */
+/* Interrupted more often than the timeout is long: if it began anew each time, it would never end.
+ * What ppoll() has left counts only while it waits, and who is interrupted where it is stopped
+ * stops again at once: so each time it runs for a while. */
 static void interrupted(int (*wait)(void), const char *name)
 {
     static const struct timespec a_while = { 0, 1000 * 1000 };

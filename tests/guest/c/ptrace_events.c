@@ -217,7 +217,8 @@ static void attach(void (*child)(void), const char *name)
     wait_for(tracee, name);
     int before = *shared;
     errno = 0;
-    printf("word %d\n", (int)ptrace(PTRACE_PEEKDATA, tracee, (void *)shared, 0) == before && !errno);
+    printf("word %d\n",
+           (int)ptrace(PTRACE_PEEKDATA, tracee, (void *)shared, 0) == before && !errno);
     ask(PTRACE_CONT, tracee, 0, 0);
     kill(tracee, SIGWINCH);         /* ignored by default */
     wait_for(tracee, "SIGWINCH");

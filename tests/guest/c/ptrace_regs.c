@@ -1,6 +1,7 @@
 /*
- * ptrace(2) as riscv64 has it: registers, breakpoints written into code that has run, system calls changed at
- * their entry and exit, the requests that do not exist there. Exit status: number of failed checks.
+ * ptrace(2) as riscv64 has it: registers, breakpoints written into code that has run, system calls
+ * changed at their entry and exit, the requests that do not exist there. Exit status: number of
+ * failed checks.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -17,7 +18,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PC, RA, SP, A0 = 10, A7 = 17, EBREAK = 0x100073, GETREGS = 12, SETREGS = 13, SINGLESTEP = 9 };
+enum {
+    PC,
+    RA,
+    SP,
+    A0 = 10,
+    A7 = 17,
+    EBREAK = 0x100073,
+    GETREGS = 12,
+    SETREGS = 13,
+    SINGLESTEP = 9
+};
 
 static pid_t pid;
 static int failed;
@@ -216,7 +227,8 @@ static void system_calls(void)
     CHECK(ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD) == 0);
     to_getppid();
     CHECK(ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(in), &in) == 80 && in.op == 1);
-    CHECK(in.arch == 0xc00000f3 && in.instruction_pointer == regs[PC] && in.stack_pointer == regs[SP]);
+    CHECK(in.arch == 0xc00000f3 && in.instruction_pointer == regs[PC] &&
+          in.stack_pointer == regs[SP]);
     regs[A7] = SYS_getpid;
     CHECK(set() == 0);
     CHECK(next(PTRACE_SYSCALL) == (SIGTRAP | 0x80) && get() == 0 && regs[A0] == pid);
@@ -244,7 +256,8 @@ static void system_calls(void)
     s.in.op = 2;
     CHECK(ptrace(SET_SYSCALL_INFO, pid, SIZE, &s) == -1 && errno == EINVAL);
     CHECK(next(PTRACE_SYSCALL) == (SIGTRAP | 0x80));
-    CHECK(ptrace(PTRACE_GET_SYSCALL_INFO, pid, SIZE, &s) > 0 && s.in.op == 2 && s.in.exit.rval == pid);
+    CHECK(ptrace(PTRACE_GET_SYSCALL_INFO, pid, SIZE, &s) > 0 && s.in.op == 2 &&
+          s.in.exit.rval == pid);
     s.in.exit.rval = 789;
     CHECK(ptrace(SET_SYSCALL_INFO, pid, SIZE, &s) == 0);
     CHECK(next(PTRACE_CONT) == SIGSTOP);

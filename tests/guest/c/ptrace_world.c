@@ -1,6 +1,7 @@
 /*
- * Stop the world, as LeakSanitizer does: a process that shares the memory attaches to all threads of its
- * parent, reads their registers, and lets them go. What is printed is the kernel's on any architecture.
+ * Stop the world, as LeakSanitizer does: a process that shares the memory attaches to all threads
+ * of its parent, reads their registers, and lets them go. What is printed is the kernel's on any
+ * architecture.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -68,7 +69,8 @@ static int tracer(void *arg)
             if (known || ptrace(PTRACE_ATTACH, tid, 0, 0)) {
                 continue;               /* gone, or none that can be traced */
             }
-            if (waitpid(tid, &status, __WALL) != tid || !WIFSTOPPED(status) || WSTOPSIG(status) != SIGSTOP) {
+            if (waitpid(tid, &status, __WALL) != tid || !WIFSTOPPED(status) ||
+                WSTOPSIG(status) != SIGSTOP) {
                 errors++;
             }
             tids[n++] = tid;
@@ -81,7 +83,8 @@ static int tracer(void *arg)
     for (int i = 0; i < n; i++) {
         unsigned long regs[128];
         struct iovec iov = { regs, sizeof(regs) };
-        with_regs += ptrace(PTRACE_GETREGSET, tids[i], NT_PRSTATUS, &iov) == 0 && iov.iov_len >= 200;
+        with_regs +=
+            ptrace(PTRACE_GETREGSET, tids[i], NT_PRSTATUS, &iov) == 0 && iov.iov_len >= 200;
     }
     usleep(1000);
     changed = memcmp(before, (void *)counter, sizeof(before)) != 0;
@@ -107,7 +110,8 @@ int main(void)
         }
     }
     char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    pid_t pid = clone(tracer, stack + STACK, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED, NULL);
+    pid_t pid =
+        clone(tracer, stack + STACK, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED, NULL);
     prctl(PR_SET_PTRACER, pid, 0, 0, 0);
     go = 1;
     int status;
@@ -116,7 +120,8 @@ int main(void)
         got = waitpid(pid, &status, __WALL);
     } while (got < 0 && errno == EINTR);
     printf("tracer %s %d\n", got == pid ? "ended" : strerror(errno), status);
-    printf("attached %d, with registers %d, changed %d, errors %d\n", attached, with_regs, changed, errors);
+    printf("attached %d, with registers %d, changed %d, errors %d\n", attached, with_regs, changed,
+           errors);
     quit = 1;
     if (write(pipes[1], "xx", 2) != 2) {
         return 2;

@@ -1,5 +1,5 @@
-/* Hot loops: exact registers at faults in each block of one, signals that change registers in one, code
- * that changes while it runs, threads in the same one. Prints what hardware would. */
+/* Hot loops: exact registers at faults in each block of one, signals that change registers in one,
+ * code that changes while it runs, threads in the same one. Prints what hardware would. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -16,8 +16,8 @@ enum { A0 = 10, A1 = 11, S3 = 19, S9 = 25 };
 
 /* ---- faults ---- */
 
-/* Two loops, one in the other, three blocks that access memory through t0, t1, t2. Each fault is mended
- * by its handler. a0: table of addresses, a1: how many. */
+/* Two loops, one in the other, three blocks that access memory through t0, t1, t2. Each fault is
+ * mended by its handler. a0: table of addresses, a1: how many. */
 extern char loops_start[], loops_end[];
 uint64_t loops(uint64_t **table, long n);
 __asm__(
@@ -133,11 +133,12 @@ __asm__(
     "slli a6, t0, 7; add t0, t0, a4; xor t0, t0, a5; add t0, t0, a6; xor a1, a1, t0; addi a0, a0, -1; bnez a0, 1b\n"
     "mv a0, t0; ret\n");
 
-/* Registers that are divisors in a loop and stay the same in it, until it is entered with others. */
+/* Registers that are divisors in a loop and stay the same in it, until it is entered with others.
+ * */
 static void test_divisors(void)
 {
-    static const uint64_t some[] = { 7, 10, 1000000007, 3, -5ul, 4294967291u, 0, 1, -1ul, 1ul << 63, 64, -64ul,
-                                     6148914691236517205ul, ~1ul };
+    static const uint64_t some[] = { 7, 10,   1000000007, 3,  -5ul,  4294967291u,           0,
+                                     1, -1ul, 1ul << 63,  64, -64ul, 6148914691236517205ul, ~1ul };
     enum { N = sizeof(some) / sizeof(some[0]) };
     for (int i = 0; i < N; i++) {
         uint64_t r = divisions(5000, 12345 + i, some[i], some[(i * 5 + 2) % N]);

@@ -1,6 +1,6 @@
-/* Hot loops that call: functions that return elsewhere, targets that change, faults and signals inside of
- * functions that are called, longjmp out of them, code that is changed by a function which returns into
- * it. Prints what hardware would. */
+/* Hot loops that call: functions that return elsewhere, targets that change, faults and signals
+ * inside of functions that are called, longjmp out of them, code that is changed by a function
+ * which returns into it. Prints what hardware would. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -20,8 +20,8 @@ static void mix(uint64_t v)
 
 /* ---- faults in a function, which then returns elsewhere ---- */
 
-/* a0: table of addresses, a1: how many. t0 is read by a leaf; another function saves ra and calls it through
- * a pointer. A handler may let the leaf return to `elsewhere`. */
+/* a0: table of addresses, a1: how many. t0 is read by a leaf; another function saves ra and calls
+ * it through a pointer. A handler may let the leaf return to `elsewhere`. */
 extern char fault_first[], elsewhere[], fault_loop[], fault_end[];
 uint64_t faulting(uint64_t **table, long n);
 __asm__(
@@ -83,7 +83,14 @@ typedef uint64_t Fn(uint64_t);
 static NOINLINE uint64_t f_add(uint64_t x) { return x + 3; }
 static NOINLINE uint64_t f_mul(uint64_t x) { return x * 5; }
 static NOINLINE uint64_t f_xor(uint64_t x) { return x ^ x >> 7; }
-static NOINLINE uint64_t f_sum(uint64_t n) { uint64_t s = 0; while (n & 15) { s += n--; } return s; }
+static NOINLINE uint64_t f_sum(uint64_t n)
+{
+    uint64_t s = 0;
+    while (n & 15) {
+        s += n--;
+    }
+    return s;
+}
 static NOINLINE uint64_t f_two(uint64_t x) { return f_add(x) ^ f_mul(x + 1); }
 static Fn *volatile fn[4] = { f_add, f_add, f_add, f_add };
 
@@ -117,12 +124,18 @@ static NOINLINE uint64_t machine(const uint8_t *code, uint64_t n)
 static void test_targets(void)
 {
     uint64_t x = 1;
-    static uint8_t code[4][8] = { { 0, 0, 0, 6 }, { 0, 1, 5, 6 }, { 4, 3, 2, 6 }, { 7, 2, 4, 1, 0, 3, 5, 6 } };
+    static uint8_t code[4][8] = {
+        { 0, 0, 0, 6 }, { 0, 1, 5, 6 }, { 4, 3, 2, 6 }, { 7, 2, 4, 1, 0, 3, 5, 6 }
+    };
     for (int round = 0; round < 4; round++) {
         for (int i = 0; i < 4; i++) {
             x = apply(fn, 6000, x);
             printf("targets %d %d: %016lx\n", round, i, x);
-            fn[i] = round == 0 ? f_mul : round == 1 ? f_two : round == 2 ? f_sum : i & 1 ? f_xor : f_add;
+            fn[i] = round == 0   ? f_mul
+                    : round == 1 ? f_two
+                    : round == 2 ? f_sum
+                    : i & 1      ? f_xor
+                                 : f_add;
         }
         for (int i = 0; i < 4; i++) {
             printf("machine %016lx\n", machine(code[(i + round) & 3], 9000));

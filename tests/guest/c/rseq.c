@@ -1,7 +1,8 @@
 /*
- * rseq(2): registration, CPU numbers, and sections that end at their abort when something happens to the
- * thread: counters per CPU that many threads add to without atomics, while they are migrated and
- * interrupted, come out exact. Sections are entered in every way that a store of 8 bytes can be made.
+ * rseq(2): registration, CPU numbers, and sections that end at their abort when something happens
+ * to the thread: counters per CPU that many threads add to without atomics, while they are migrated
+ * and interrupted, come out exact. Sections are entered in every way that a store of 8 bytes can be
+ * made.
  */
 #define _GNU_SOURCE
 #include <linux/membarrier.h>
@@ -65,10 +66,10 @@ static void enter(void)
 
 /* A section that adds to counter[cpu] after a while; 0, or -1 after an abort. SET stores %[cs] to
  * 8(%[rs]), in front of start. */
-#define DESCRIPTOR(name)                                                                           \
-    ".pushsection .data.rel.ro,\"aw\"\n"                                                           \
-    ".balign 32\n"                                                                                 \
-    name "_cs: .word 0, 0\n .dword " name "_start, " name "_end - " name "_start, " name "_abort\n" \
+#define DESCRIPTOR(name) \
+    ".pushsection .data.rel.ro,\"aw\"\n" \
+    ".balign 32\n" name "_cs: .word 0, 0\n .dword " name "_start, " name "_end - " name \
+    "_start, " name "_abort\n" \
     ".popsection\n"
 #define ABORT(name)                                                                                \
     "j 9f\n"                                                                                       \
@@ -103,7 +104,8 @@ __asm__(".text\nstore_it: sd a1, (a0)\n ret\n");
 ADDER(add_sd, "add_sd", "sd %[v], 8(%[rs])\n")
 ADDER(add_fsd, "add_fsd", "fmv.d.x ft0, %[v]\n fsd ft0, 8(%[rs])\n")
 ADDER(add_amo, "add_amo", "addi a0, %[rs], 8\n amoswap.d a0, %[v], (a0)\n")
-ADDER(add_sc, "add_sc", "addi a0, %[rs], 8\n 5: lr.d a1, (a0)\n sc.d a1, %[v], (a0)\n bnez a1, 5b\n")
+ADDER(add_sc, "add_sc",
+      "addi a0, %[rs], 8\n 5: lr.d a1, (a0)\n sc.d a1, %[v], (a0)\n bnez a1, 5b\n")
 ADDER(add_call, "add_call", "addi a0, %[rs], 8\n mv a1, %[v]\n call store_it\n")
 
 typedef int Adder(uint32_t cpu, long wait);
@@ -334,7 +336,10 @@ static void test_bad_signature(void)
         cs.length = 4;
         cs.abort = (uint64_t)spin_start;
         alarm(30);
-        __asm__ volatile("sd %0, 8(%1)\n .balign 4\n 1: j 1b\n" : : "r"(&cs), "r"(&self) : "memory");
+        __asm__ volatile("sd %0, 8(%1)\n .balign 4\n 1: j 1b\n"
+                         :
+                         : "r"(&cs), "r"(&self)
+                         : "memory");
     }
     int status = status_of(pid);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);

@@ -1,6 +1,6 @@
-/* What a handler is told: si_code and its fields for every source of a signal, the bytes of the frame, and no
- * signal from arithmetic; and a storm of signals over every call that blocks: none is lost, each ends as its kind
- * does. Alone: rivet signals_exact. */
+/* What a handler is told: si_code and its fields for every source of a signal, the bytes of the
+ * frame, and no signal from arithmetic; and a storm of signals over every call that blocks: none is
+ * lost, each ends as its kind does. Alone: rivet signals_exact. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -99,7 +99,9 @@ static void senders(void)
     wait_hit(SIGALRM);
     CHECK(last.si_code == SI_KERNEL);
     timer_t t;
-    struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM, .sigev_value.sival_int = 77 };
+    struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
+                           .sigev_signo = SIGALRM,
+                           .sigev_value.sival_int = 77 };
     struct itimerspec when = { .it_value = { 0, 1000000 } };
     hits = 0;
     CHECK(timer_create(CLOCK_MONOTONIC, &ev, &t) == 0 && timer_settime(t, 0, &when, NULL) == 0);
@@ -144,7 +146,8 @@ static void faults(void)
     if (!sigsetjmp(out, 1)) {
         *(volatile char *)(p + 77) = 1;
     }
-    CHECK(last.si_signo == SIGSEGV && last.si_code == SEGV_ACCERR && last.si_addr == p + 77 && !last.si_errno);
+    CHECK(last.si_signo == SIGSEGV && last.si_code == SEGV_ACCERR && last.si_addr == p + 77 &&
+          !last.si_errno);
     munmap(p, 4096);
     if (!sigsetjmp(out, 1)) {
         *(volatile char *)(p + 78) = 1;
@@ -157,7 +160,8 @@ static void faults(void)
     if (!sigsetjmp(out, 1)) {
         memset(f, 1, 8192);
     }
-    CHECK(last.si_signo == SIGBUS && (char *)last.si_addr >= f + 4096 && (char *)last.si_addr < f + 8192);
+    CHECK(last.si_signo == SIGBUS && (char *)last.si_addr >= f + 4096 &&
+          (char *)last.si_addr < f + 8192);
     close(fd);
 }
 
@@ -187,9 +191,17 @@ static void arithmetic(void)
     __asm__ volatile("fscsr zero" ::: "memory");
 }
 
-/* ---- the bytes of the frame: arch/riscv/kernel/signal.c, uapi/asm/ucontext.h and sigcontext.h ---- */
+/* ---- the bytes of the frame: arch/riscv/kernel/signal.c, uapi/asm/{ucontext,sigcontext}.h ---- */
 
-enum { UC = 128, UC_STACK = UC + 16, UC_MASK = UC + 40, MC = UC + 176, FP = MC + 256, EXT = FP + 516, FRAME = 1088 };
+enum {
+    UC = 128,
+    UC_STACK = UC + 16,
+    UC_MASK = UC + 40,
+    MC = UC + 176,
+    FP = MC + 256,
+    EXT = FP + 516,
+    FRAME = 1088
+};
 
 static int frame_ok;
 
@@ -273,7 +285,10 @@ static struct timespec hour = { 3600, 0 };
 
 static long b_read(void) { return read(ready[0], &byte, 1); }
 static long b_poll(void) { return poll(&(struct pollfd){ ready[0], POLLIN, 0 }, 1, 3600000); }
-static long b_ppoll(void) { return ppoll(&(struct pollfd){ ready[0], POLLIN, 0 }, 1, &hour, &(sigset_t){ 0 }); }
+static long b_ppoll(void)
+{
+    return ppoll(&(struct pollfd){ ready[0], POLLIN, 0 }, 1, &hour, &(sigset_t){ 0 });
+}
 static long b_select(void) { return pselect(0, NULL, NULL, NULL, &hour, NULL); }
 static long b_pause(void) { return ppoll(NULL, 0, NULL, NULL); }
 static long b_suspend(void) { return sigsuspend(&(sigset_t){ 0 }); }
@@ -286,7 +301,10 @@ static long b_absolute(void)
     return (errno = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL)) ? -1 : 0;
 }
 static long b_futex(void) { return syscall(SYS_futex, &word, FUTEX_WAIT, 0, &hour, NULL, 0); }
-static long b_bitset(void) { return syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, 0, NULL, NULL, 1); }
+static long b_bitset(void)
+{
+    return syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, 0, NULL, NULL, 1);
+}
 static long b_accept(void) { return accept(listener, NULL, NULL); }
 static long b_recv(void)
 {
@@ -298,7 +316,10 @@ static long b_wait(void) { return waitpid(-1, NULL, 0); }
 static long b_waitid(void) { return waitid(P_ALL, 0, &(siginfo_t){ 0 }, WEXITED); }
 static long b_msgrcv(void) { return msgrcv(queue, &(struct { long t; char c; }){ 1 }, 1, 0, 0); }
 static long b_semop(void) { return semop(sem, &(struct sembuf){ 0, -1, 0 }, 1); }
-static long b_timedwait(void) { return sigtimedwait(&(sigset_t){ { 1 << (SIGHUP - 1) } }, NULL, &hour); }
+static long b_timedwait(void)
+{
+    return sigtimedwait(&(sigset_t){ { 1 << (SIGHUP - 1) } }, NULL, &hour);
+}
 static long b_epoll(void)
 {
     static int ep;
@@ -357,7 +378,8 @@ static void storms(void)
         }
     }
     for (unsigned i = 0; i < sizeof(blocking) / sizeof(blocking[0]); i++) {
-        if ((blocking[i].call != b_msgrcv || queue >= 0) && (blocking[i].call != b_semop || sem >= 0)) {
+        if ((blocking[i].call != b_msgrcv || queue >= 0) &&
+            (blocking[i].call != b_semop || sem >= 0)) {
             storm(&blocking[i]);
         }
     }

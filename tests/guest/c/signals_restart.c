@@ -40,7 +40,8 @@ static void act(int sig, int flags)
     sigaction(sig, &sa, NULL);
 }
 
-/* Wait until the process sleeps in a call: seen thrice, for it may sleep shortly on its way there. */
+/* Wait until the process sleeps in a call: seen thrice, for it may sleep shortly on its way there.
+ * */
 static void until_asleep(pid_t pid)
 {
     char path[40], text[300];

@@ -1,6 +1,7 @@
 /*
- * Code that is rewritten without any flush, as PyPy's JIT does on hardware: watched pages (-smc auto). The
- * kernel writes code too (read(2) into the page), and a page once flushed is trusted from then on.
+ * Code that is rewritten without any flush, as PyPy's JIT does on hardware: watched pages (-smc
+ * auto). The kernel writes code too (read(2) into the page), and a page once flushed is trusted
+ * from then on.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -15,7 +16,8 @@ static uint32_t li_a0(int v)
 
 int main(void)
 {
-    uint32_t *code = mmap(NULL, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint32_t *code =
+        mmap(NULL, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int (*fn)(void) = (int (*)(void))code, sum = 0, fds[2];
     code[1] = 0x8067;
     for (int i = 0; i < 1000; i++) {

@@ -43,7 +43,8 @@ static void stack_of(size_t size)
     pthread_mutex_lock(&gate);
 
     /* the threads' own stacks come first: theirs may lie anywhere */
-    char *stacks = mmap(NULL, THREADS * GAP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *stacks =
+        mmap(NULL, THREADS * GAP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     char *room = mmap(NULL, GAP + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(stacks != MAP_FAILED && room != MAP_FAILED && munmap(room, GAP + size) == 0);
     char *end = room + GAP + size;
@@ -51,7 +52,8 @@ static void stack_of(size_t size)
                MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED, -1, 0) == end - TOP);
 
     for (int i = 0; i < THREADS; i++) {
-        CHECK(pthread_attr_init(&attr) == 0 && pthread_attr_setstack(&attr, stacks + i * GAP, GAP) == 0);
+        CHECK(pthread_attr_init(&attr) == 0 &&
+              pthread_attr_setstack(&attr, stacks + i * GAP, GAP) == 0);
         CHECK(pthread_create(&others[i], &attr, sleep_on, &gate) == 0);
     }
     CHECK(pthread_attr_init(&attr) == 0 && pthread_attr_setstack(&attr, room + GAP, size) == 0);

@@ -1,7 +1,7 @@
 /*
- * tests/guest/c/stress.c: everything at once. 64 threads in eight roles, each checking its own results,
- * while signals arrive every millisecond: a process timer, a timer to each of eight threads, and the
- * main thread killing the others in turn. Prints the same lines every time.
+ * tests/guest/c/stress.c: everything at once. 64 threads in eight roles, each checking its own
+ * results, while signals arrive every millisecond: a process timer, a timer to each of eight
+ * threads, and the main thread killing the others in turn. Prints the same lines every time.
  *
  *   riscv64-linux-gnu-gcc -O1 -static -pthread -o stress stress.c -lm && rivet ./stress [rounds]
  */
@@ -39,7 +39,8 @@ static __thread volatile int marker;            /* the handler must see its own 
         }                                                                                          \
     } while (0)
 
-/* Spoils what a bad frame would not restore: fp registers, flags and mode, most integer registers. */
+/* Spoils what a bad frame would not restore: fp registers, flags and mode, most integer registers.
+ * */
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
     int saved = errno;
@@ -360,7 +361,8 @@ int main(int argc, char **argv)
     if (argc > 1) {
         rounds = atol(argv[1]);
     }
-    struct sigaction sa = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
+    struct sigaction sa = { .sa_sigaction = on_signal,
+                            .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
     sigaction(SIGALRM, &sa, NULL);
     sigaction(SIGUSR1, &sa, NULL);
     sa.sa_flags &= ~SA_RESTART;

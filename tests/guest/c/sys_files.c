@@ -1,5 +1,6 @@
-/* Files: struct stat, open flags, /proc of the guest, epoll, close_range. Alone: rivet sys_files; the exit
- * status is the line of the first check that failed, modulo 256, and the line is printed. */
+/* Files: struct stat, open flags, /proc of the guest, epoll, close_range. Alone: rivet sys_files;
+ * the exit status is the line of the first check that failed, modulo 256, and the line is printed.
+ * */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -109,7 +110,8 @@ static void proc(char **argv)
     CHECK(!strcmp(perms, "rw-p"));
     map_of(&local, perms, name);
     CHECK(perms[0] == 'r' && perms[1] == 'w' && !strcmp(name, "[stack]"));
-    void *m = mmap(NULL, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *m =
+        mmap(NULL, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     map_of(m, perms, name);
     CHECK(!strcmp(perms, "rwxp"));
     mprotect(m, 4096, PROT_NONE);
@@ -138,7 +140,8 @@ static void proc(char **argv)
     CHECK(lstat("/proc/self/exe", &a) == 0 && S_ISLNK(a.st_mode));
     char magic[20];
     int fd = open("/proc/self/exe", O_RDONLY);
-    CHECK(fd >= 0 && read(fd, magic, 20) == 20 && !memcmp(magic, "\177ELF", 4) && magic[18] == (char)243);
+    CHECK(fd >= 0 && read(fd, magic, 20) == 20 && !memcmp(magic, "\177ELF", 4) &&
+          magic[18] == (char)243);
     close(fd);
 
     size_t len;
@@ -171,7 +174,8 @@ static void polling(void)
     CHECK(epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &ev) == 0);
     struct epoll_event ev2 = { .events = EPOLLOUT, .data.u64 = 0x99aabbccddeeff00 };
     CHECK(epoll_ctl(ep, EPOLL_CTL_ADD, p[1], &ev2) == 0);
-    CHECK(epoll_wait(ep, out, 3, 0) == 1 && out[0].data.u64 == ev2.data.u64 && out[0].events == EPOLLOUT);
+    CHECK(epoll_wait(ep, out, 3, 0) == 1 && out[0].data.u64 == ev2.data.u64 &&
+          out[0].events == EPOLLOUT);
     CHECK(write(p[1], "x", 1) == 1);
     CHECK(epoll_wait(ep, out, 3, 1000) == 2);
     CHECK(out[0].data.u64 + out[1].data.u64 == ev.data.u64 + ev2.data.u64);

@@ -1,5 +1,6 @@
-/* ioctl: requests whose structures differ between the ABIs, and PROCMAP_QUERY. Alone: rivet sys_ioctl;
- * the line of the first check that failed is printed. Loop devices are tried where there are some. */
+/* ioctl: requests whose structures differ between the ABIs, and PROCMAP_QUERY. Alone: rivet
+ * sys_ioctl; the line of the first check that failed is printed. Loop devices are tried where there
+ * are some. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -104,9 +105,11 @@ static void mmap_errors(void)
     errno = 0;
     CHECK(mmap(NULL, -1, PROT_READ, MAP_SHARED, 99, 0) == MAP_FAILED && errno == EBADF);
     errno = 0;
-    CHECK(mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EINVAL);
+    CHECK(mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+          errno == EINVAL);
     errno = 0;
-    CHECK(mmap(NULL, -1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == ENOMEM);
+    CHECK(mmap(NULL, -1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+          errno == ENOMEM);
 }
 
 int main(void)

@@ -1,6 +1,7 @@
-/* System calls that few programs use, each with a result: kexec, attributes of files and trees, quota, messages that
- * notify, faults handled by userfaultfd, futexes of all sizes; and which of two errors comes first. Alone: rivet
- * sys_rare. What the kernel lacks or forbids here is passed over. */
+/* System calls that few programs use, each with a result: kexec, attributes of files and trees,
+ * quota, messages that notify, faults handled by userfaultfd, futexes of all sizes; and which of
+ * two errors comes first. Alone: rivet sys_rare. What the kernel lacks or forbids here is passed
+ * over. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -156,7 +157,8 @@ static void faults(void)
     }
     struct uffdio_api api = { .api = UFFD_API };
     char *p = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    struct uffdio_register reg = { .range = { (uintptr_t)p, 3 * 4096 }, .mode = UFFDIO_REGISTER_MODE_MISSING };
+    struct uffdio_register reg = { .range = { (uintptr_t)p, 3 * 4096 },
+                                   .mode = UFFDIO_REGISTER_MODE_MISSING };
     CHECK(ioctl(uffd, UFFDIO_API, &api) == 0 && ioctl(uffd, UFFDIO_REGISTER, &reg) == 0);
     pthread_t t;
     CHECK(pthread_create(&t, NULL, handle_faults, p) == 0);
@@ -228,7 +230,8 @@ static void stat_any(void)
     struct shmid_ds hd;
     union { struct semid_ds *buf; struct seminfo *info; } arg = { .buf = &sd };
     struct seminfo si;
-    int msg = msgget(IPC_PRIVATE, 0), sem = semget(IPC_PRIVATE, 5, 0), shm = shmget(IPC_PRIVATE, 4096, 0);
+    int msg = msgget(IPC_PRIVATE, 0), sem = semget(IPC_PRIVATE, 5, 0),
+        shm = shmget(IPC_PRIVATE, 4096, 0);
     int found = 0;
     if (msg < 0 || sem < 0 || shm < 0) {
         return;
@@ -246,7 +249,8 @@ static void stat_any(void)
     for (int i = 0, last = shmctl(0, SHM_INFO, &hd); i <= last; i++) {
         found += shmctl(i, SHM_ANY, &hd) == shm && hd.shm_perm.mode == 0 && hd.shm_segsz == 4096;
     }
-    CHECK(msgctl(msg, IPC_RMID, NULL) == 0 && semctl(sem, 0, IPC_RMID) == 0 && shmctl(shm, IPC_RMID, NULL) == 0);
+    CHECK(msgctl(msg, IPC_RMID, NULL) == 0 && semctl(sem, 0, IPC_RMID) == 0 &&
+          shmctl(shm, IPC_RMID, NULL) == 0);
     CHECK(found == 3);
 }
 

@@ -1,5 +1,6 @@
-/* A thread gets what an ended one has left: its virtual CPU with predictions, its signal stack. Nothing of
- * the old one may show: neither code that has changed since, nor rounding mode, fp flags, signal state. */
+/* A thread gets what an ended one has left: its virtual CPU with predictions, its signal stack.
+ * Nothing of the old one may show: neither code that has changed since, nor rounding mode, fp
+ * flags, signal state. */
 #include <fenv.h>
 #include <pthread.h>
 #include <signal.h>

@@ -1,4 +1,5 @@
-/* What the tests of ptrace(2) share: who is who, and what a status or a failed request is called. */
+/* What the tests of ptrace(2) share: who is who, and what a status or a failed request is called.
+ * */
 #ifndef TESTS_GUEST_TRACE_H
 #define TESTS_GUEST_TRACE_H
 

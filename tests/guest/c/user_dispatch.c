@@ -61,9 +61,10 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
             "; .globl " #name "_end; " #name "_end: ret; .option pop");                            \
     extern char name##_end[];
 #else
-#define YIELD(name)                                                                                \
-    long name(void);                                                                               \
-    __asm__(".text; " #name ": mov $24, %eax; " CALL "; .globl " #name "_end; " #name "_end: ret"); \
+#define YIELD(name) \
+    long name(void); \
+    __asm__(".text; " #name ": mov $24, %eax; " CALL "; .globl " #name "_end; " #name \
+            "_end: ret"); \
     extern char name##_end[];
 #endif
 YIELD(yield_a)

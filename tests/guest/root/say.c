@@ -1,5 +1,6 @@
 /*
- * say.c: a program that tells how it was started; see run_as.sh. The first argument says what to do:
+ * say.c: a program that tells how it was started; see run_as.sh. The first argument says what to
+ * do:
  *   say [NAME...]       arguments, variables A and B, release, AT_SECURE, whether Zba is there
  *   exec PROGRAM ARG... execve() with the environment as it is
  *   bare PROGRAM ARG... with an empty one
@@ -31,8 +32,8 @@ static void say(int argc, char **argv)
         printf("%s ", slash ? slash + 1 : argv[i]);
     }
     printf("A=%s B=%s %s secure %lu zba %d uid %d\n", getenv("A") ? getenv("A") : "-",
-           getenv("B") ? getenv("B") : "-", u.release, getauxval(AT_SECURE), (int)(zba.value >> 3 & 1),
-           geteuid() == getuid());
+           getenv("B") ? getenv("B") : "-", u.release, getauxval(AT_SECURE),
+           (int)(zba.value >> 3 & 1), geteuid() == getuid());
 }
 
 static void cat(const char *name)

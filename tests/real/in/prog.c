@@ -10,8 +10,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 static sigjmp_buf env;
-static void segv(int s, siginfo_t *i, void *u) { (void)u; siglongjmp(env, i->si_addr == (void *)0x1000 ? s : -1); }
-static void *sum(void *p) { long s = 0; for (long i = 0; i < (long)p; i++) s += i; return (void *)s; }
+static void segv(int s, siginfo_t *i, void *u)
+{
+    (void)u;
+    siglongjmp(env, i->si_addr == (void *)0x1000 ? s : -1);
+}
+static void *sum(void *p)
+{
+    long s = 0;
+    for (long i = 0; i < (long)p; i++) {
+        s += i;
+    }
+    return (void *)s;
+}
 static int cmp(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
 int main(void)
 {
@@ -34,6 +45,7 @@ int main(void)
     int a[] = { 5, 3, 9, -1 };
     qsort(a, 4, 4, cmp);
     printf("%d %d %s\n", a[0], a[3], strerror(ENOENT));
-    printf("%d\n", mmap(0, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EINVAL);
+    printf("%d\n", mmap(0, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+                       errno == EINVAL);
     return 0;
 }

@@ -453,7 +453,7 @@ bool image_attach(uint64_t pc)
 bool image_attached(uint64_t pc)
 {
     const ImageRange *r = image_range_at(pc);
-    return r && r->image->h;
+    return r && r->image->h && r->image->h->ntbs;
 }
 
 /* ---- TBs ---- */

@@ -46,6 +46,7 @@ typedef struct CodeImage {
     const uint32_t *page_first, *pc, *tb, *alone;
     bool settled;               /* as of GuestCodeOrigin */
     bool proven;                /* so does h->settled, and the guest's memory is the file's, in all ranges */
+    bool searched;              /* for IMAGE_ABSENT, and long: worth an image, even one without TBs */
     struct timespec found;      /* st_ctim of the file that was found, used or not */
 } CodeImage;
 
@@ -61,6 +62,7 @@ static inline TranslationBlock *image_tb(const CodeImage *im, uint32_t i)
 }
 
 extern uint64_t image_config;
+extern bool image_searched;     /* CodeImage.searched of any. tb_lock */
 
 /* The range that pc lies in, or NULL. */
 ImageRange *image_range_at(uint64_t pc);

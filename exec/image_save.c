@@ -148,6 +148,16 @@ static Kept *kept_at(const Writer *w, guint i)
     return &g_array_index(w->kept, Kept, i);
 }
 
+static uint64_t first_pc(const Writer *w)
+{
+    return kept_at(w, 0)->pc;
+}
+
+static uint64_t last_pc(const Writer *w)
+{
+    return kept_at(w, w->kept->len - 1)->pc;
+}
+
 static size_t header_size(const TranslationBlock *tb)
 {
     return sizeof(*tb) + tb->nslots * sizeof(TBJump);
@@ -176,7 +186,7 @@ static bool allocate(Writer *w, size_t stubs_size)
         const TranslationBlock *tb = kept_at(w, i)->tb;
         n += tb->code_size + 80 + tb->map_size + tb->relocs_size + header_size(tb) + 8 + 12 + tb->nslots * sizeof(int32_t);
     }
-    n += (kept_at(w, w->kept->len - 1)->pc - kept_at(w, 0)->pc + 2 * IMAGE_PAGE) / IMAGE_PAGE * 12 + 16;
+    n += (w->kept->len ? last_pc(w) - first_pc(w) : 0) / IMAGE_PAGE * 12 + 2 * 12 + 16;
     void *p = n > IMAGE_MAX_BYTES ? MAP_FAILED
                                   : mmap(NULL, n, PROT_READ | PROT_WRITE,
                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -301,8 +311,8 @@ typedef struct Index {
 
 static Index make_index(Writer *w, uint32_t npages)
 {
-    const Kept *k = kept_at(w, 0);
-    uint64_t base = w->im->key.base, first = (k->pc - base) >> IMAGE_PAGE_BITS;
+    const Kept *k = w->kept->len ? kept_at(w, 0) : NULL;
+    uint64_t base = w->im->key.base, first = k ? (k->pc - base) >> IMAGE_PAGE_BITS : 0;
     w->h->ntbs = w->kept->len;
     w->h->npages = npages;
     w->h->first_page = (uint32_t)first;
@@ -391,13 +401,16 @@ static uint64_t known_hash(const Writer *w, uint64_t page)
 static uint64_t *hash_pages(Writer *w, uint32_t *npages)
 {
     static uint8_t bytes[2 * IMAGE_PAGE];       /* tb_lock */
-    uint64_t first = kept_at(w, 0)->pc & -(uint64_t)IMAGE_PAGE, at[2] = { 1, 1 };
-    uint64_t last = kept_at(w, w->kept->len - 1)->pc + IMAGE_PAGE;
+    *npages = 0;
+    if (!w->kept->len) {
+        return NULL;
+    }
+    uint64_t first = first_pc(w) & -(uint64_t)IMAGE_PAGE, at[2] = { 1, 1 };
+    uint64_t last = last_pc(w) + IMAGE_PAGE;
     uint64_t *hash = g_new0(uint64_t, (last - first) / IMAGE_PAGE + 2);
     uint64_t page_before = 0;
     bool known = false;             /* nothing new on the page: its bytes need not be looked at */
     guint n = 0;
-    *npages = 0;
     for (guint i = 0; i < w->kept->len; i++) {
         Kept *k = kept_at(w, i);
         uint64_t page = k->pc & -(uint64_t)IMAGE_PAGE, end = k->pc + k->tb->size;
@@ -559,7 +572,9 @@ static void fill(Writer *w, size_t stubs_size, const uint64_t *hash, uint32_t np
     }
     place_counters(w);
     Index x = make_index(w, npages);
-    memcpy(x.page_hash, hash, npages * sizeof(*hash));
+    if (npages) {
+        memcpy(x.page_hash, hash, npages * sizeof(*hash));
+    }
     chain_all(w, &x);
     h->file_size = w->at;
     h->index_hash = image_hash(x.page_hash, w->at - h->index);
@@ -575,9 +590,11 @@ static bool save_one(Writer *w)
     if (another_wrote(w, path)) {
         return false;
     }
-    sort_by_pc(w);
+    if (w->kept->len) {
+        sort_by_pc(w);
+    }
     g_autofree uint64_t *hash = hash_pages(w, &npages);
-    if (!w->kept->len || !allocate(w, stubs_size)) {
+    if ((!w->kept->len && !w->im->searched) || !allocate(w, stubs_size)) {
         return false;
     }
     fill(w, stubs_size, hash, npages);
@@ -602,7 +619,7 @@ static void save_locked(void)
     for (unsigned i = 0; i < all->n; i++) {
         Writer *w = &all->writer[i];
         size_t fresh = w->kept->len;
-        if (enough(fresh, fresh + (w->im->h ? w->im->h->ntbs : 0))) {
+        if ((w->im->searched && !forked) || enough(fresh, fresh + (w->im->h ? w->im->h->ntbs : 0))) {
             collect_known(w);
             any |= save_one(w);
         }
@@ -621,7 +638,7 @@ void image_save(void)
     uint64_t t0 = stats_enabled ? stats_now() : 0;
     pthread_mutex_lock(&tb_lock);
     size_t fresh = tb_new_count();
-    if (enough(fresh - new_before, fresh)) {
+    if ((image_searched && !forked) || enough(fresh - new_before, fresh)) {
         save_locked();
         new_before = fresh;
     }

@@ -129,6 +129,7 @@ typedef struct ExecFile {
     int fd;                         /* open for reading, -1: it may only be executed */
     struct stat st;
     bool set_user, set_group;
+    FdRoom *room; /* has to end before the host's call */
 } ExecFile;
 
 static abi_long exec_check(const ExecFile *f)
@@ -352,8 +353,9 @@ static const char *child_path(Scratch *s, const ExecFile *f)
 
 /* ---- the call ---- */
 
-static abi_long exec_self(Scratch *s, char **envp)
+static abi_long exec_self(Scratch *s, const ExecFile *f, char **envp)
 {
+    fd_room_end(f->room);
     abi_long ret = -ENOENT;
     if (self_fd >= 0) {
         ret = safe_syscall(SYS_execveat, (abi_ulong)self_fd, host_arg(""), host_arg(s->argv->pdata),
@@ -398,7 +400,7 @@ static abi_long exec_rivet(Task *task, Scratch *s, const ExecFile *f, char **env
     }
     g_ptr_array_add(s->argv, NULL);
     g_ptr_array_free(guest, TRUE);
-    abi_long ret = exec_self(s, envp);
+    abi_long ret = exec_self(s, f, envp);
     if (filters >= 0) {
         close(filters);
     }
@@ -407,6 +409,7 @@ static abi_long exec_rivet(Task *task, Scratch *s, const ExecFile *f, char **env
 
 static abi_long exec_host(Scratch *s, const ExecFile *f, char **envp)
 {
+    fd_room_end(f->room);
     if (s->argv->len == 0 || s->argv->pdata[s->argv->len - 1]) {
         g_ptr_array_add(s->argv, NULL);
     }
@@ -453,8 +456,8 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
     return f->fd < 0 && ret == -ENOEXEC ? -EACCES : ret;
 }
 
-static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv, abi_ulong envp,
-                        int flags)
+static abi_long try_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv, abi_ulong envp,
+                         int flags, FdRoom *room)
 {
     Task *task = cpu->opaque;
     char guest_path[PATH_MAX], buf[PATH_MAX];
@@ -474,9 +477,12 @@ static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EXECVE_CHECK_)) {
         return -EINVAL;
     }
-    ExecFile f = {
-        .dirfd = dirfd, .path = guest_path, .guest_path = guest_path, .flags = flags, .fd = -1
-    };
+    ExecFile f = {.dirfd = dirfd,
+                  .path = guest_path,
+                  .guest_path = guest_path,
+                  .flags = flags,
+                  .fd = -1,
+                  .room = room};
     char exe_buf[PATH_MAX];
     const char *exe = proc_exe(dirfd, path, exe_buf);
     if (exe) {
@@ -495,8 +501,11 @@ static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv
     if (ret == 0 && proc_is_emulator(f.st.st_dev, f.st.st_ino) &&
         (exe = proc_exe_behind(f.dirfd, host_arg(f.path), exe_buf))) {
         close(f.fd);
-        f = (ExecFile){
-            .dirfd = AT_FDCWD, .path = path_resolve(exe, buf, true), .guest_path = exe, .fd = -1};
+        f = (ExecFile){.dirfd = AT_FDCWD,
+                       .path = path_resolve(exe, buf, true),
+                       .guest_path = exe,
+                       .fd = -1,
+                       .room = room};
         ret = exec_file_open(&f);
     }
     if (ret == 0) {
@@ -507,6 +516,19 @@ static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv
     }
     exec_scratch_free(task->exec_scratch);
     task->exec_scratch = NULL;
+    return ret;
+}
+
+/* The kernel takes no descriptor for what it reads; we do, if need be beyond the guest's limit. */
+static abi_long do_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv, abi_ulong envp,
+                        int flags)
+{
+    FdRoom room = {0};
+    abi_long ret = try_exec(cpu, dirfd, path, argv, envp, flags, &room);
+    if (ret == -EMFILE && fd_room_make(&room)) {
+        ret = try_exec(cpu, dirfd, path, argv, envp, flags, &room);
+        fd_room_end(&room);
+    }
     return ret;
 }
 

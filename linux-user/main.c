@@ -30,6 +30,7 @@
 #include "linux-user/script.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/signal.h"
+#include "linux-user/sys_common.h"
 #include "linux-user/thread.h"
 #include "linux-user/syscall.h"
 
@@ -257,6 +258,8 @@ int main(int argc, char **argv, char **envp)
     abi_ulong host_brk = (abi_ulong)(uintptr_t)sbrk(0);
     CommandLine cl;
     GError *err = NULL;
+    FdRoom room = {0};
+    fd_room_make(&room);
     BinfmtInfo binfmt = binfmt_info(argv[0], &prog.fd);
     if (!options_parse(argc, argv, envp, &binfmt, &cl, &err)) {
         die(err->message);
@@ -300,5 +303,6 @@ int main(int argc, char **argv, char **envp)
         mdwe_set(MDWE_REFUSE_EXEC_GAIN);
     }
     proc_self_publish(sp, host_brk);
+    fd_room_end(&room);
     run(sp, cl.seccomp_fd, cl.traced);
 }

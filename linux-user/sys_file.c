@@ -80,6 +80,32 @@ void fd_disown(int *fd)
     }
 }
 
+bool fd_room_make(FdRoom *room)
+{
+    enum { ROOM = 16 };
+    struct rlimit rl, more;
+    if (getrlimit(RLIMIT_NOFILE, &rl) < 0) {
+        return false;
+    }
+    more.rlim_cur = rl.rlim_cur + ROOM;
+    more.rlim_max = MAX(rl.rlim_max, more.rlim_cur);
+    if (setrlimit(RLIMIT_NOFILE, &more) < 0) {
+        return false;
+    }
+    *room = (FdRoom){rl.rlim_cur, rl.rlim_max};
+    return true;
+}
+
+void fd_room_end(FdRoom *room)
+{
+    if (room->cur || room->max) {
+        int err = errno;
+        setrlimit(RLIMIT_NOFILE, &(struct rlimit){room->cur, room->max});
+        *room = (FdRoom){0};
+        errno = err;
+    }
+}
+
 /* The guest is about to put a file of its own at number fd: make room. */
 static bool make_room(int fd)
 {

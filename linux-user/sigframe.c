@@ -35,6 +35,10 @@ static abi_long altstack_set(Task *task, abi_ulong sp, const GuestStack *ss)
     if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0) {
         return -EINVAL;
     }
+    if (task->altstack.sp == ss->sp && task->altstack.size == ss->size &&
+        task->altstack.flags == ss->flags) {
+        return 0; /* however small */
+    }
     if (mode == SS_DISABLE) {
         task->altstack.sp = 0;
         task->altstack.size = 0;

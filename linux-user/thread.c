@@ -39,8 +39,8 @@ __thread Task *current_task;
 /* Guest threads of this process: the last one prints the statistics. */
 static FORK_PAGE _Atomic int thread_count = 1;
 
-/* How a thread begins. Neither waits for the other to run: who comes first does what a parent does before
- * its child runs (settle()). */
+/* How a thread begins. Neither waits for the other to run: who comes first does what a parent does
+ * before its child runs (settle()). */
 typedef struct ThreadStart {
     CloneRequest rq;
     bool reports;                   /* the parent waits for result, which can be an error */
@@ -58,8 +58,8 @@ typedef struct ThreadTask {
     _Atomic int users;              /* of this memory: the thread, and its parent while that makes it */
 } ThreadTask;
 
-/* Tasks of ended threads with their signal stacks, for the next ones: a thread that never allocates needs
- * no part of the heap of its own. */
+/* Tasks of ended threads with their signal stacks, for the next ones: a thread that never allocates
+ * needs no part of the heap of its own. */
 enum { MAX_IDLE_TASKS = 32 };
 static _Atomic(Task *) idle_tasks[MAX_IDLE_TASKS];
 
@@ -91,7 +91,6 @@ Task *task_new(CPUState *cpu)
 {
     Task *task = task_alloc();
     task->cpu = cpu;
-    task->altstack.flags = SS_DISABLE;
     task->tid = (int)host_syscall(SYS_gettid);
     cpu->opaque = task;
     current_task = task;
@@ -169,8 +168,8 @@ static int32_t tid_of(pthread_t thread)
     return pthread_getcpuclockid(thread, &clock) == 0 ? (int32_t)~(clock >> 3) : 0;
 }
 
-/* Called by parent and child: on return the tid is known, and written where the parent was told. The
- * child passes itself; a parent that is first knows that thread is there still. */
+/* Called by parent and child: on return the tid is known, and written where the parent was told.
+ * The child passes itself; a parent that is first knows that thread is there still. */
 static void settle(Task *task, pthread_t thread)
 {
     ThreadStart *start = &((ThreadTask *)task)->start;

@@ -77,11 +77,18 @@ static abi_long bare_fork(const CloneRequest *rq, uint64_t flags)
                         NULL, 0);
 }
 
+/* Its parent, if that is the process which made it. */
+static int maker(const CloneRequest *rq)
+{
+    return rq->flags & CLONE_PARENT ? 0 : (int)host_syscall(SYS_getppid);
+}
+
 /* bare: not by the C library's fork(). */
 static void fork_child(CPUState *cpu, const CloneRequest *rq, bool bare)
 {
     Task *task = cpu->opaque;
     task->tid = (int)host_syscall(SYS_gettid);
+    task->made_by = maker(rq);
     task->is_vfork_child = false;
     task->dispatch.on = false;
     task->robust_list = 0;
@@ -147,9 +154,9 @@ typedef struct ChildReport {
 
 typedef struct VforkStart {
     CPUState *cpu;
+    const CloneRequest *rq;
     ChildReport *report;            /* or NULL */
     int32_t pid;                    /* in the parent's namespace; only with a report */
-    bool clear_handlers;
 } VforkStart;
 
 static int vfork_child(void *opaque)
@@ -158,14 +165,15 @@ static int vfork_child(void *opaque)
     Task *task = start->cpu->opaque;
     current_task = task;
     task->tid = (int)host_syscall(SYS_gettid);
-    if (start->clear_handlers) {
+    task->made_by = maker(start->rq);
+    if (start->rq->flags & CLONE_CLEAR_SIGHAND) {
         signal_clear_handlers(task);
     }
     ChildReport *report = start->report;
     if (report) {
         signal_catch_fatal(task);
-        if (report->rq->flags & CLONE_PARENT_SETTID) {
-            guest_write(report->rq->parent_tid, &start->pid, sizeof(start->pid));
+        if (start->rq->flags & CLONE_PARENT_SETTID) {
+            guest_write(start->rq->parent_tid, &start->pid, sizeof(start->pid));
         }
         report->pid = start->pid;
         futex_flag_set(&report->done);
@@ -174,7 +182,8 @@ static int vfork_child(void *opaque)
     cpu_loop(start->cpu);
 }
 
-/* The child left frames below top without unwinding them: AddressSanitizer would take them for ours. */
+/* The child left frames below top without unwinding them: AddressSanitizer would take them for
+ * ours. */
 static void stack_unpoison(uintptr_t top)
 {
 #ifdef __SANITIZE_ADDRESS__
@@ -193,7 +202,7 @@ static __attribute__((noinline)) abi_long vfork_host(CPUState *child, const Clon
     uintptr_t top = ((uintptr_t)alloca(64) - STACK_GAP) & ~(uintptr_t)15;
     uint64_t regs[6];
     struct clone_args ca;
-    VforkStart start = { child, report, 0, (rq->flags & CLONE_CLEAR_SIGHAND) != 0 };
+    VforkStart start = {child, rq, report, 0};
     uint64_t parent_tid = (uint64_t)(uintptr_t)g2h_or_null(rq->parent_tid);
 
     if (report) {

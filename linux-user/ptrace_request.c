@@ -84,10 +84,19 @@ static abi_long attach(long request, pid_t tid, uint32_t options)
     return 0;
 }
 
-static abi_long trace_me(Task *task)
+/* One that has given up its rights may not look at its parent, but knows whether it was made by it.
+ * */
+static bool parent_is_guest(const Task *task)
 {
     struct stat st;
-    if (!tracee_is_guest(getppid(), &st)) {
+    pid_t parent = getppid();
+    errno = 0;
+    return tracee_is_guest(parent, &st) || (errno == EACCES && parent == task->made_by);
+}
+
+static abi_long trace_me(Task *task)
+{
+    if (!parent_is_guest(task)) {
         return -EPERM;          /* that one would see the emulator */
     }
     abi_long ret = host_ptrace(PTRACE_TRACEME, 0, 0, NULL);
@@ -154,7 +163,8 @@ static abi_long interrupt(Tracee *t)
 
 enum { PRSTATUS_SIZE = 32 * 8, FPREG_SIZE = 33 * 8 };
 
-/* A native program has a place and a stack as well; it is more than a debugger needs to let it run. */
+/* A native program has a place and a stack as well; it is more than a debugger needs to let it run.
+ * */
 static bool fetch_foreign_env(const Tracee *t, CPURISCVState *env)
 {
     struct user_regs_struct regs;

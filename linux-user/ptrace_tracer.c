@@ -1,6 +1,6 @@
 /*
- * linux-user/ptrace_tracer.c: what a tracer knows of its tracees, and which of their stops the guest
- * sees (ptrace.h).
+ * linux-user/ptrace_tracer.c: what a tracer knows of its tracees, and which of their stops the
+ * guest sees (ptrace.h).
  *
  * Owns the list of tracees. A record is used by its tracer's thread only, as the kernel demands of
  * every request; the list itself is locked. Tracer and tracee run the same executable, so the
@@ -99,10 +99,8 @@ bool tracee_write(pid_t tid, uint64_t addr, const void *buf, size_t n)
 bool tracee_is_guest(pid_t tid, struct stat *st)
 {
     char link[32];
-    struct stat we;
     snprintf(link, sizeof(link), "/proc/%d/exe", tid);
-    return stat(link, st) == 0 && stat("/proc/self/exe", &we) == 0 && st->st_dev == we.st_dev &&
-           st->st_ino == we.st_ino;
+    return stat(link, st) == 0 && proc_is_emulator(st->st_dev, st->st_ino);
 }
 
 /* How far the executable of tid is from ours; false: it runs another. */
@@ -194,7 +192,8 @@ void ptrace_make_kick(siginfo_t *kick)
     kick->si_code = TRACE_KICK;
 }
 
-/* The host has dequeued a signal: put it into the tracee's TraceState. SIGSTOPs merge, as in a kernel. */
+/* The host has dequeued a signal: put it into the tracee's TraceState. SIGSTOPs merge, as in a
+ * kernel. */
 static bool hand_over(const Tracee *t, const siginfo_t *si)
 {
     uint32_t one = 1;
@@ -278,7 +277,8 @@ static void see_to_maker(const Tracee *t, pid_t maker)
     }
 }
 
-/* t runs a native program: the guest sees its stops as the host has them, but none at system calls. */
+/* t runs a native program: the guest sees its stops as the host has them, but none at system calls.
+ * */
 static void become_foreign(Tracee *t)
 {
     t->foreign = true;

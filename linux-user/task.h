@@ -20,8 +20,8 @@ typedef struct UserDispatch {
     abi_ulong selector;             /* where a byte says whether others are, 0: they are not */
 } UserDispatch;
 
-/* One guest thread; cpu->opaque points to it. Made by thread.c, which adds to it. Touched by its own
- * thread and its signal handler, except as said. */
+/* One guest thread; cpu->opaque points to it. Made by thread.c, which adds to it. Touched by its
+ * own thread and its signal handler, except as said. */
 typedef struct Task {
     CPUState *cpu;
     int tid;
@@ -50,6 +50,7 @@ typedef struct Task {
     int exit_code;
     bool is_vfork_child;            /* or any other process that shares its parent's memory */
     bool made_threads;
+    int made_by; /* the process that made this one by a clone call; 0: another kind */
 } Task;
 
 extern __thread Task *current_task;

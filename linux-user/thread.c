@@ -104,6 +104,7 @@ Task *task_inherit(CPUState *cpu, Task *from)
     task->altstack.flags = SS_DISABLE;
     task->sigmask = from->sigmask;
     task->sighand = from->sighand;
+    task->made_by = from->made_by;
     cpu->opaque = task;
     if (from->seccomp) {
         seccomp_inherit(task, from);

@@ -5,14 +5,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "exec/own_map.h"
+
 /* Memory is asked for in steps that grow with what is used already: a small program pays for no more
  * than it uses. */
 enum { CODE_BUFFER_LITTLE = 4 << 20 };     /* less is only for who asks for it */
 enum { STEP_MIN = 16 << 10, STEP_MAX = 256 << 10 };
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23      /* Linux 5.14; older kernels fault the pages in one by one */
-#endif
 
 CodeBuffer code_buffer;
 
@@ -59,7 +57,7 @@ void code_buffer_prepare(size_t size)
     if (n > (size_t)(code_buffer.meta_ready - code_buffer.code_ready)) {
         return;
     }
-    madvise(code_buffer.code_ready, n, MADV_POPULATE_WRITE);
+    own_touch(code_buffer.code_ready, n, true);
     code_buffer.code_ready += n;
 }
 
@@ -68,7 +66,7 @@ static void prepare_meta(void)
     size_t n = step((size_t)(code_buffer.end - code_buffer.meta_ready));
     if (n <= (size_t)(code_buffer.meta_ready - code_buffer.code_ready)) {
         code_buffer.meta_ready -= n;
-        madvise(code_buffer.meta_ready, n, MADV_POPULATE_WRITE);
+        own_touch(code_buffer.meta_ready, n, true);
     }
 }
 

@@ -15,6 +15,7 @@
 #include "exec/fork_page.h"
 #include "exec/image.h"
 #include "exec/log.h"
+#include "exec/own_map.h"
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
 #include "frontend/emulate.h"
@@ -23,8 +24,8 @@
 enum { KEPT_THRESHOLD = 2 };
 enum { COUNT_BITS = 6, COUNT_MASK = (1 << COUNT_BITS) - 1, TABLE_BITS = 14, PAGE_BYTES = 4096 };
 
-/* pc bits << COUNT_BITS | times entered; pages of it are touched as code is. */
-static uint32_t cold_count[1 << TABLE_BITS];
+/* pc bits << COUNT_BITS | times entered. */
+static _Alignas(PAGE_BYTES) uint32_t cold_count[1 << TABLE_BITS];
 enum { YOUNG_BITS = 8, YOUNG_COUNTS = 4096 };
 static struct {
     uint32_t left;                          /* counts until the large table is used; 0: it is */
@@ -39,6 +40,9 @@ void cold_init(void)
     bool usable = RV_HAS(exec_options.exts, C) && !exec_options.interp &&
                   !exec_options.one_insn_per_tb && !log_mask;
     cold_threshold = !usable ? 0 : exec_options.cold < COUNT_MASK ? exec_options.cold : COUNT_MASK;
+    if (cold_threshold) {
+        own_touch(cold_count, sizeof(cold_count), false);
+    }
 }
 
 void cold_stop(void)

@@ -126,6 +126,8 @@ static CPUState *cpu_new(void)
     pthread_mutex_lock(&cpu_list_lock);
     if (cpu_list) {
         prepare_membarrier();
+    } else {
+        own_touch(cpu, sizeof(*cpu), false);    /* at first, most jumps are looked for in vain */
     }
     cpu->next = cpu_list;
     cpu_list = cpu;

@@ -15,6 +15,11 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
+#ifndef MADV_POPULATE_WRITE             /* Linux 5.14 */
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
 /* Far below where Linux begins to look for room, and where programs with an address space of their own
  * design (ThreadSanitizer's shadow) expect libraries, which they leave alone. */
 #define RANGE_END 0x7c0000000000u
@@ -52,6 +57,17 @@ static void *map_in_range(size_t size, int prot, int flags, int fd, off_t offset
 void *own_map(size_t size)
 {
     return map_in_range(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+void own_touch(const void *p, size_t size, bool write)
+{
+    const uintptr_t page = 4096;
+    uintptr_t start = ((uintptr_t)p + page - 1) & -page, end = ((uintptr_t)p + size) & -page;
+    if (start < end) {
+        int saved = errno;
+        madvise((void *)start, end - start, write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+        errno = saved;
+    }
 }
 
 /* What the C library calls for itself, when it is linked statically (--wrap). Its hints are about

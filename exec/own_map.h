@@ -10,10 +10,15 @@
 #ifndef EXEC_OWN_MAP_H
 #define EXEC_OWN_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* size bytes of zeroed memory, touched when used; MAP_FAILED when there is none. To be given back
  * with munmap(). */
 void *own_map(size_t size);
+
+/* Have at once what would come in page faults, each some 1 us: the whole pages in [p, p + size), for
+ * writing, or as they are (where nothing is yet, the page of zeros, which takes no memory). A hint. */
+void own_touch(const void *p, size_t size, bool write);
 
 #endif

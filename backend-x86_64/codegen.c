@@ -215,7 +215,7 @@ static inline bool has_room(const BackendContext *be)
 /* Room for the stubs and label references of one more op. */
 static inline bool has_room_for_op(const BackendContext *be)
 {
-    return has_room(be) && be->ncold < BE_MAX_COLD - 8 - BACKEND_MAX_SLOTS && be->nlabel_refs < BE_MAX_LABEL_REFS - 4 - BACKEND_MAX_SLOTS;
+    return has_room(be) && be->ncold < BE_MAX_COLD - 8 - 2 * BACKEND_MAX_SLOTS && be->nlabel_refs < BE_MAX_LABEL_REFS - 4 - BACKEND_MAX_SLOTS;
 }
 
 /* What a special op needs done first. Its row; NULL: that was all. */

@@ -78,9 +78,9 @@ typedef struct BackendLayout {
     int32_t pin_int[BACKEND_MAX_PIN_INT];   /* env offsets, hottest first */
     int32_t pin_fp[BACKEND_MAX_PIN_FP];
     uint32_t reason_misaligned;     /* exit_tb reason used when a MO_ALIGN check fails */
-    /* Byte offset from the TB's header of the i32 that slot 0 counts down when its jump goes backward,
-     * and from slot to slot; stride 0: nothing is counted. */
-    int32_t slot_count, slot_stride;
+    /* i32: polls that count take 1 off, and leave when it is below 0; so exit_request is seen only where
+     * this is set below 0 too. Offset 0: no poll counts. */
+    int32_t polls_left;
 } BackendLayout;
 
 /*
@@ -95,7 +95,7 @@ typedef struct BackendSwap {
 } BackendSwap;
 typedef struct BackendPins {
     uint32_t n;
-    uint64_t counted;           /* slots that count like those of backward jumps */
+    uint64_t counted;           /* slots with polls that count, as those of backward jumps have */
     BackendSwap swap[BACKEND_MAX_PINS];
 } BackendPins;
 
@@ -175,10 +175,9 @@ typedef struct BackendExit {
 enum {
     BACKEND_EXIT_SLOT = 0,      /* | slot: an unchained jump of tb; the slot's pc is to be stored */
     BACKEND_EXIT_LOOKUP = 0x100,    /* indirect jump missed the jump cache; env->pc is its aim */
-    BACKEND_EXIT_POLL = 0x200,  /* exit_request was seen; env->pc is where to go on */
+    BACKEND_EXIT_POLL = 0x200,  /* a poll hit; env->pc is where to go on */
     BACKEND_EXIT_REASON = 0x400,    /* | reason of exit_tb; env->pc stored */
     BACKEND_EXIT_POLL_SLOT = 0x800, /* | slot: BACKEND_EXIT_POLL at this jump; its pc is to be stored */
-    BACKEND_EXIT_HOT = 0x1000,  /* | slot: this jump has been counted down; its pc is to be stored */
 };
 typedef BackendExit BackendEnterFn(void *env, const void *code);
 
@@ -190,7 +189,7 @@ typedef struct BackendSlot {
     uint32_t stub;              /* offset of its stub in the code */
     uint64_t pc;
     uint32_t inner;             /* of comes_back: offset of the way to its label, else 0 */
-    bool counted;               /* the jump counts down before it goes there */
+    bool counted;               /* its poll counts */
 } BackendSlot;
 
 typedef struct BackendInsn {    /* unwind map: host code from `host` on belongs to guest insn `pc` */
@@ -217,23 +216,12 @@ void backend_free(BackendContext *be);
  * Generate code for ir (verified, liveness done) at `code` (at most cap bytes). `tb_header` is the
  * address that exits report in rax (RIP-relative in the code, so it must keep its distance).
  * Polls of exit_request are emitted at: goto_tb/brcond_tb/call_tb whose pc <= pc of their insn,
- * goto_ptr, call_ptr and poll. Backward jumps through slots are counted, and calls of the TB itself. A slot
- * that comes back (BackendSlot.inner) is one that leaves at first, too. Returns false when the buffer is
- * too small: nothing is to be kept.
+ * goto_ptr, call_ptr and poll. Those of backward jumps through slots count, and of calls of the TB itself.
+ * A slot that comes back (BackendSlot.inner) is one that leaves at first, too. Returns false when the buffer
+ * is too small: nothing is to be kept.
  */
 bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t cap,
                       const void *tb_header, BackendResult *res);
-
-/* The counted jump with this rel32: does it count? Let it, or let it not any more; also needed without
- * counting after the jump was patched. */
-bool backend_jump_counts(const uint8_t *patch);
-void backend_count_jump(uint8_t *patch, bool on);
-/* The word that it counts down; in the copy of a TB it may be put elsewhere. */
-int32_t *backend_counter(const uint8_t *patch);
-void backend_set_counter(uint8_t *patch, const int32_t *counter);
-/* Where it is done: another rel32 that does not cross a line. */
-uint8_t *backend_count_field(const uint8_t *patch);
-bool backend_counts_calls(const uint8_t *patch);
 
 /* The pins that pay in a TB with these uses, when a swap costs as much as `cost` uses. */
 void backend_choose_pins(const BackendConfig *cfg, const BackendUses *uses, uint32_t cost,
@@ -244,6 +232,8 @@ void backend_set_pins(BackendContext *be, const BackendPins *pins);
 /* Point the jump at patch (address of its rel32) to target. Atomic towards running code. */
 void backend_patch_jump(uint8_t *patch, const uint8_t *target);
 
+/* Is this jump a call? */
+bool backend_is_call(const uint8_t *patch);
 /* Does this jump belong to a call's landing pad? */
 bool backend_is_way_back(const uint8_t *patch);
 /* And does the TB go on behind it? Then it is no jump, until it is made one, to where it was patched to

@@ -72,6 +72,23 @@ static ColdStub *queue_slot(BackendContext *be, ColdFn *fn, const IrOp *op, uint
     return s;
 }
 
+/* Does the TB call itself? */
+static bool is_recursion(const BackendContext *be, uint64_t pc)
+{
+    const IrOp *first = be->ir->head.next;
+    return first->opcode == IR_insn_start && first->k[0] == pc;
+}
+
+/* Does the poll of this jump count? */
+static bool counts(const BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
+{
+    if (!be->cfg.layout.polls_left) {
+        return false;
+    }
+    return (be->pins->counted >> slot & 1) ||
+           (pc <= be->pc && (op->opcode != IR_call_tb || is_recursion(be, pc)));
+}
+
 /* The rel32 that e->ptr stands behind is the jump of the slot. */
 static void use_slot(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
 {
@@ -79,7 +96,7 @@ static void use_slot(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t
     assert(slot < be->res->nslots && ((uintptr_t)field & 63) <= 60);
     be->res->slots[slot].patch = (uint32_t)(field - be->e.base);
     be->res->slots[slot].pc = pc;
-    be->res->slots[slot].counted = false;
+    be->res->slots[slot].counted = counts(be, op, slot, pc);
     be->res->slots[slot].inner = 0;
     queue_slot(be, cold_slot_stub, op, slot, field);
 }
@@ -91,94 +108,11 @@ static unsigned line_pad(const uint8_t *p)
     return at > 60 ? 64 - at : 0;
 }
 
-/*
- * A counted jump goes to a stub, which counts and then jumps through the slot, until there is nothing
- * more to be counted: then the jump takes over where the stub's jump goes. Behind the stub's rel32:
- *     i32 from there to the jump's rel32;  u8 size of what lies before it in the stub
- */
-static void cold_count(BackendContext *be, ColdStub *s)
-{
-    Emit *e = &be->e;
-    const BackendLayout *l = &be->cfg.layout;
-    uint64_t slot = s->k[0];
-    uint8_t *start = e->ptr, *main_field = s->from[0];
-    x86_rip(e, X86_DEC_rm, 0, 0, be->tb_header + l->slot_count + (int64_t)slot * l->slot_stride);
-    uint8_t *hot = emit_jcc8(e, X86_S);
-    emit_nops(e, line_pad(e->ptr + 1));
-    emit_jmp32(e);
-    uint8_t *field = e->ptr - 4;
-    use_slot(be, s->op, slot, s->k[1]);
-    be->res->slots[slot].counted = true;
-    emit_u32(e, (uint32_t)(main_field - field));
-    emit_u8(e, (uint8_t)(field - start));
-    emit_here8(e, hot);
-    emit_leave(be, BACKEND_EXIT_HOT | (uint32_t)slot);
-}
-
-uint8_t *backend_count_field(const uint8_t *field)
-{
-    int32_t to_main;
-    memcpy(&to_main, field + 4, 4);
-    return (uint8_t *)field + to_main;
-}
-
-bool backend_counts_calls(const uint8_t *field)
-{
-    return backend_count_field(field)[-1] == CALL_REL32;
-}
-
-static const uint8_t *jump_target(const uint8_t *field)
-{
-    return field + 4 + __atomic_load_n((const int32_t *)(const void *)field, __ATOMIC_RELAXED);
-}
-
-/* The rel32 of dec, the first insn of the stub. */
-static uint8_t *counter_field(const uint8_t *field)
-{
-    return (uint8_t *)field - field[8] + 2;
-}
-
-int32_t *backend_counter(const uint8_t *patch)
-{
-    return (int32_t *)(uintptr_t)jump_target(counter_field(patch));
-}
-
-void backend_set_counter(uint8_t *patch, const int32_t *counter)
-{
-    emit_set_rel32(counter_field(patch), (const uint8_t *)counter);
-}
-
-bool backend_jump_counts(const uint8_t *field)
-{
-    return jump_target(backend_count_field(field)) == field - field[8];
-}
-
-void backend_count_jump(uint8_t *field, bool on)
-{
-    backend_patch_jump(backend_count_field(field), on ? field - field[8] : jump_target(field));
-}
-
-/* The rel32 that e->ptr stands behind is a jump through the slot that goes to pc. */
-static void use_slot_at(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
-{
-    if ((pc <= be->pc || (be->pins->counted >> slot & 1)) && be->cfg.layout.slot_stride) {
-        queue_slot(be, cold_count, op, slot, be->e.ptr - 4)->k[1] = pc;
-    } else {
-        use_slot(be, op, slot, pc);
-    }
-}
-
 static void emit_slot_jmp(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
 {
     emit_nops(&be->e, line_pad(be->e.ptr + 1));
     emit_jmp32(&be->e);
-    use_slot_at(be, op, slot, pc);
-}
-
-static void cold_slot_jmp(BackendContext *be, ColdStub *s)
-{
-    emit_pins_leave(be);
-    emit_slot_jmp(be, s->op, s->k[0], s->k[1]);
+    use_slot(be, op, slot, pc);
 }
 
 /* ---- polls ---- */
@@ -199,9 +133,14 @@ static void cold_poll_slot(BackendContext *be, ColdStub *s)
     emit_leave(be, BACKEND_EXIT_POLL_SLOT | (uint32_t)s->k[0]);
 }
 
-/* A poll for a jump that goes backward. The stub is queued by finish_poll(), after the slot's. */
-static uint8_t *emit_backward_poll(BackendContext *be, uint64_t pc)
+/* A poll for a jump through a slot, if it needs one: it goes backward, or counts. The stub is queued by
+ * finish_poll(), after the slot's. */
+static uint8_t *emit_slot_poll(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
 {
+    if (counts(be, op, slot, pc)) {
+        x86_rm(&be->e, X86_DEC_rm, 0, 0, RBP, env_disp(be, be->cfg.layout.polls_left));
+        return emit_jcc32(&be->e, X86_S);
+    }
     if (pc > be->pc) {
         return NULL;
     }
@@ -239,15 +178,29 @@ void lower_poll(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 
 void lower_goto_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
-    uint8_t *poll = emit_backward_poll(be, op->k[1]);
+    uint8_t *poll = emit_slot_poll(be, op, op->k[0], op->k[1]);
     emit_pins_leave(be);
     emit_slot_jmp(be, op, op->k[0], op->k[1]);
     finish_poll(be, op, in, cold_poll_slot, poll, op->k[0]);
 }
 
-/* Asked to leave: decide the branch here; only when it is taken, the loop is left. */
+/* A branch out of a TB with its own pins. */
+static void cold_slot_jmp(BackendContext *be, ColdStub *s)
+{
+    uint8_t *poll = emit_slot_poll(be, s->op, s->k[0], s->k[1]);
+    emit_pins_leave(be);
+    emit_slot_jmp(be, s->op, s->k[0], s->k[1]);
+    finish_poll(be, s->op, NULL, cold_poll_slot, poll, s->k[0]);
+}
+
+/* Asked to leave: decide the branch here; only when it is taken, the loop is left. Else the next poll that
+ * counts is to leave, however many of these come first. */
 static void cold_poll_brcond(BackendContext *be, ColdStub *s)
 {
+    if (be->res->slots[s->k[0]].counted) {
+        x86_rm(&be->e, X86_MOV_rm_i, 0, 0, RBP, env_disp(be, be->cfg.layout.polls_left));
+        emit_u32(&be->e, 0);
+    }
     X86Cond cc = emit_cmp(be, s->op, (IrCond)s->op->k[0], s->in, s->r[0]);
     emit_jcc_to(&be->e, (X86Cond)(cc ^ 1), s->back);
     cold_poll_slot(be, s);
@@ -258,7 +211,7 @@ void lower_brcond_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     Emit *e = &be->e;
     int tmp = cmp_needs_temp(in) ? ra_temp(be, IR_INT) : NOREG;
     uint64_t slot = op->k[1], pc = op->k[2];
-    uint8_t *poll = emit_backward_poll(be, pc);
+    uint8_t *poll = be->pins->n ? NULL : emit_slot_poll(be, op, slot, pc);
     uint8_t *start = e->ptr;
     X86Cond cc = emit_cmp(be, op, (IrCond)op->k[0], in, tmp);
     unsigned pad = line_pad(e->ptr + 2);
@@ -273,7 +226,7 @@ void lower_brcond_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     if (be->pins->n) {
         queue_slot(be, cold_slot_jmp, op, slot, e->ptr - 4)->k[1] = pc;
     } else {
-        use_slot_at(be, op, slot, pc);
+        use_slot(be, op, slot, pc);
     }
     ColdStub *s = finish_poll(be, op, in, cold_poll_brcond, poll, slot);
     if (s) {
@@ -325,6 +278,11 @@ static void emit_landing_pad(BackendContext *be, const IrOp *op, uint64_t slot, 
     }
 }
 
+bool backend_is_call(const uint8_t *patch)
+{
+    return patch[-1] == CALL_REL32;
+}
+
 bool backend_is_way_back(const uint8_t *patch)
 {
     return memcmp(patch - 1 - sizeof(landing_pad), landing_pad, sizeof(landing_pad)) == 0;
@@ -340,28 +298,17 @@ void backend_unland(uint8_t *patch)
     __atomic_store_n(patch - 1, JMP_REL32, __ATOMIC_RELAXED);
 }
 
-/* Does the TB call itself? Such a call is counted as backward jumps are. */
-static bool is_recursion(const BackendContext *be, uint64_t pc)
-{
-    const IrOp *first = be->ir->head.next;
-    return first->opcode == IR_insn_start && first->k[0] == pc;
-}
-
 void lower_call_tb(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
     Emit *e = &be->e;
     uint64_t slot = op->k[0], pc = op->k[1], ret = op->k[2];
-    uint8_t *poll = emit_backward_poll(be, pc);
+    uint8_t *poll = emit_slot_poll(be, op, slot, pc);
     emit_pins_leave(be);
     emit_push_return(be, op, ret);
     emit_nops(e, line_pad(e->ptr + 1));
     emit_u8(e, CALL_REL32);
     emit_u32(e, 0);
-    if (is_recursion(be, pc)) {
-        use_slot_at(be, op, slot, pc);
-    } else {
-        use_slot(be, op, slot, pc);
-    }
+    use_slot(be, op, slot, pc);
     emit_landing_pad(be, op, slot + 1, ret);
     finish_poll(be, op, in, cold_poll_slot, poll, slot);
 }

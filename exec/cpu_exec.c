@@ -181,6 +181,7 @@ CPUException cpu_exit_reason(CPUState *cpu, const IrExit *e)
 
 static bool interrupted(CPUState *cpu)
 {
+    __atomic_store_n(&cpu->polls_left, cpu->poll_period - 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&cpu->exit_request, 0, __ATOMIC_SEQ_CST);
     cpu_leave(cpu);             /* perhaps somebody stops the world */
     cpu_enter(cpu);
@@ -215,10 +216,29 @@ static uint64_t slot_pc(const TranslationBlock *tb, uint64_t slot)
     return tb->jump[slot].pc;
 }
 
-static bool jump_is_call(const TranslationBlock *tb, uint64_t slot)
+/* A poll at this jump has left. If nobody asked for that, the jump is a sample of those that run. */
+static void polled(CPUState *cpu, TranslationBlock *tb, unsigned slot)
 {
-    const TBJump *j = &tb->jump[slot];
-    return backend_counts_calls(tb_ref_at(j, j->patch));
+    enum { LITTLE = 64 };
+    __atomic_store_n(&cpu->polls_left, cpu->poll_period - 1, __ATOMIC_SEQ_CST);
+    if (!exec_options.hot || __atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST)) {
+        return;
+    }
+    switch (tb_jump_sampled(&tb->jump[slot])) {
+    case TB_SAMPLE_USELESS:     /* -tier opt: not each time then */
+        cpu->poll_period *= cpu->poll_period < LITTLE ? 2 : 1;
+        break;
+    case TB_SAMPLE_HOT:
+        stat_inc(STAT_exit_hot);
+        cpu->poll_period = tb_poll_period();
+        if (!backend_is_call(tb_ref_at(&tb->jump[slot], tb->jump[slot].patch))) {
+            tb_region_promote(cpu, tb, slot);
+        }
+        tb_gen_extend(cpu, tb, slot);
+        break;
+    default:
+        break;
+    }
 }
 
 static CPUException run(CPUState *cpu)
@@ -308,13 +328,7 @@ static CPUException run(CPUState *cpu)
         } else if (e.why & BACKEND_EXIT_POLL_SLOT) {
             stat_inc(STAT_exit_poll);
             env->pc = slot_pc(e.tb, e.why & 0xff);
-        } else if (e.why & BACKEND_EXIT_HOT) {
-            stat_inc(STAT_exit_hot);
-            env->pc = slot_pc(e.tb, e.why & 0xff);
-            if (!jump_is_call(e.tb, e.why & 0xff)) {
-                tb_region_promote(cpu, e.tb, e.why & 0xff);
-            }
-            tb_gen_extend(cpu, e.tb, e.why & 0xff);
+            polled(cpu, e.tb, e.why & 0xff);
         } else {
             stat_inc(STAT_exit_slot);
             last = e.tb;
@@ -402,8 +416,7 @@ static void fill_layout(BackendLayout *l)
         .reason_misaligned = EXCP_MISALIGNED,
     };
     if (exec_options.hot) {
-        l->slot_count = offsetof(TranslationBlock, jump) + offsetof(TBJump, count);
-        l->slot_stride = sizeof(TBJump);
+        l->polls_left = offsetof(CPUState, polls_left);
     }
     for (unsigned i = 0; i < BACKEND_MAX_PIN_INT; i++) {
         l->pin_int[i] = (int32_t)offsetof(CPUState, env.gpr) + 8 * hot_x[i];

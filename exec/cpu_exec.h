@@ -35,6 +35,7 @@ typedef struct CPUState {
     _Alignas(64) CPURISCVState env;     /* first: env and cpu have the same address */
     /* what generated code uses, reached from env */
     uint32_t exit_request;
+    int32_t polls_left;         /* of its own thread, but for requests */
     uint32_t host_mxcsr;
     uint64_t host_sp, ras_sp, ras_bottom, helper_ra, fault_addr;
     BackendMark marks[BACKEND_MARKS];
@@ -48,6 +49,7 @@ typedef struct CPUState {
 
     /* C side */
     _Atomic uint32_t interrupt; /* cpu_request_exit() was called */
+    int32_t poll_period;        /* polls from one sample to the next */
     CPUFault fault;             /* valid after EXCP_FAULT */
     IrInterpState *interp_state;    /* -tier interp: the IR being interpreted, else NULL */
     bool emulating;             /* in rv_emulate() or section_run(): env is exact (cold.c, section.c) */
@@ -90,8 +92,8 @@ typedef struct ExecOptions {
      * cpu_exec() had returned EXCP_ECALL. */
     bool (*ecall_stays)(uint64_t nr);
     bool (*ecall)(CPUState *cpu);
-    unsigned hot;               /* runs of a backward jump until its loop becomes a region; 0: never, 1:
-                                   at once, with all code that can be seen to be in it */
+    unsigned hot;               /* runs of a backward jump until its loop becomes a region, by samples; 0:
+                                   never, 1: at once, with all code that can be seen to be in it */
     unsigned cold;              /* entries of a block before it is translated; 0: translate at once */
     bool interp;                /* -tier interp: run the IR by ir_interp() instead of code */
     uint64_t guest_base;

@@ -88,6 +88,7 @@ static CPUState *cpu_map(void)
         exit(1);
     }
     cpu->ras = ras;
+    cpu->poll_period = tb_poll_period();
     cpu->host_mxcsr = _mm_getcsr();
     backend_init_consts(&cpu->consts);
     for (unsigned i = 0; i < riscv_helper_count; i++) {
@@ -195,15 +196,18 @@ void cpu_destroy(CPUState *cpu)
 
 /* ---- stopping the world ---- */
 
-void cpu_request_exit(CPUState *cpu)
-{
-    atomic_store(&cpu->interrupt, 1);
-    __atomic_store_n(&cpu->exit_request, BACKEND_EXIT_REQUESTED, __ATOMIC_SEQ_CST);
-}
-
+/* A poll in another thread may take 1 off polls_left at this moment, and what is stored here is lost. Then
+ * the request is seen when that has been counted down, or at a poll that does not count. */
 static void request_leave_one(CPUState *cpu, void *opaque)
 {
     __atomic_store_n(&cpu->exit_request, BACKEND_EXIT_REQUESTED, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&cpu->polls_left, -1, __ATOMIC_SEQ_CST);
+}
+
+void cpu_request_exit(CPUState *cpu)
+{
+    atomic_store(&cpu->interrupt, 1);
+    request_leave_one(cpu, NULL);
 }
 
 void cpu_request_leave_all(void)
@@ -240,7 +244,7 @@ static void exclusive_scan_one(CPUState *cpu, void *opaque)
 {
     struct exclusive_scan *scan = opaque;
     if (cpu != scan->self && atomic_load(&cpu->running)) {
-        __atomic_store_n(&cpu->exit_request, BACKEND_EXIT_REQUESTED, __ATOMIC_SEQ_CST);
+        request_leave_one(cpu, NULL);
         scan->busy = true;
     }
 }

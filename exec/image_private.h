@@ -1,9 +1,8 @@
 /*
  * exec/image_private.h: the form of an image file, and what image.c and image_save.c share.
  *
- *   | header | common stubs | code of TB 1, 2, ... | metadata of TB 1, 2, ... | counters | index |
+ *   | header | common stubs | code of TB 1, 2, ... | metadata of TB 1, 2, ... | index |
  *
- * The counters of jumps lie together: pages that are written to are copied by the kernel.
  * TBs in the order of their guest pc. The index is five arrays, one after the other:
  *   u64 page_hash[npages]       of the bytes of each guest page with code of a TB; 0: has none
  *   u32 page_first[npages + 1]  the first TB that begins in this page or a later one

@@ -209,9 +209,6 @@ static uint32_t place_code(const TranslationBlock *tb, uint32_t at)
             const TBJump *j = &tb->jump[n];
             const uint8_t *patch = tb_ref_at(j, j->patch);
             fits &= ((at + (size_t)(patch - code)) & 63) <= 60;
-            if (j->count != TB_NOT_COUNTED) {
-                fits &= ((at + (size_t)(backend_count_field(patch) - code)) & 63) <= 60;
-            }
         }
         if (fits) {
             return at;
@@ -263,24 +260,8 @@ static void copy_tb(Writer *w, Kept *k)
         TBJump *j = &tb->jump[n];
         *j = (TBJump){ .pc = old->pc, .patch = tb_ref_to(j, patch), .stub = tb_ref_to(j, stub),
                        .count = old->count };
+        tb_jump_count(j, exec_options.hot);
         backend_patch_jump(patch, stub);
-    }
-}
-
-/* Put the counters of all jumps behind the metadata. */
-static void place_counters(Writer *w)
-{
-    w->at = align(w->at, 64);
-    for (guint i = 0; i < w->kept->len; i++) {
-        TranslationBlock *tb = (void *)(buffer(w) + kept_at(w, i)->header);
-        for (unsigned n = 0; n < tb->nslots; n++) {
-            TBJump *j = &tb->jump[n];
-            if (j->count != TB_NOT_COUNTED) {
-                backend_set_counter(tb_ref_at(j, j->patch), (void *)(buffer(w) + w->at));
-                w->at += sizeof(int32_t);
-                tb_jump_count(j, exec_options.hot);
-            }
-        }
     }
 }
 
@@ -570,7 +551,6 @@ static void fill(Writer *w, size_t stubs_size, const uint64_t *hash, uint32_t np
         copy_tb(w, kept_at(w, i));
         move_fields(w, kept_at(w, i));
     }
-    place_counters(w);
     Index x = make_index(w, npages);
     if (npages) {
         memcpy(x.page_hash, hash, npages * sizeof(*hash));

@@ -43,10 +43,9 @@ static inline TBRef tb_ref_to(const void *from, const void *to)
     return to ? (TBRef)((const uint8_t *)to - (const uint8_t *)from) : 0;
 }
 
-/* TBJump.count of jumps whose code does not count. */
-#define TB_NOT_COUNTED INT32_MIN
-#define TB_COMES_BACK (INT32_MIN + 1)   /* the way back of a call in a region, into the region itself */
-#define TB_COUNTS (INT32_MIN + 2)       /* from here on: it counts */
+/* TBJump.count of jumps whose polls do not count. */
+#define TB_NOT_COUNTED (-1)
+#define TB_COMES_BACK (-2)              /* the way back of a call in a region, into the region itself */
 
 /* A patchable jump of a TB. Protected by tb_lock. */
 typedef struct TBJump {
@@ -55,8 +54,7 @@ typedef struct TBJump {
     TBRef stub;                     /* where it goes when unchained */
     TBRef to;                       /* TB that it is chained to, or 0 */
     TBRef next, prev;               /* TBJumps in to->incoming, or 0 */
-    int32_t count;                  /* < TB_COUNTS, or room for backend_counter(), which in an
-                                     * image lies elsewhere: how often until it is hot, not exact */
+    int32_t count;                  /* < 0, or samples until it is hot; 0: that is not asked any more */
 } TBJump;
 
 struct TranslationBlock {

@@ -41,8 +41,15 @@ size_t tb_new_count(void);
  * Takes tb_lock. */
 void tb_link(TranslationBlock *from, unsigned n, TranslationBlock *to);
 void tb_link_locked(TranslationBlock *from, unsigned n, TranslationBlock *to);  /* tb_lock held */
-/* Let a jump, if it is one that can, count down from n; 0: let it count no more. tb_lock held. */
+/* How many polls that count go by from one sample to the next. A loop nest does not have this length. */
+int32_t tb_poll_period(void);
+/* As many samples of a jump say that it has run n times, about. */
+int32_t tb_samples(unsigned n);
+/* Let a jump, if it is one that can, become hot when it has run n times; 0: never. tb_lock held. */
 void tb_jump_count(TBJump *j, unsigned n);
+/* A sample has fallen on this jump. Takes tb_lock. */
+typedef enum TBSample { TB_SAMPLE_COUNTED, TB_SAMPLE_HOT, TB_SAMPLE_USELESS } TBSample;
+TBSample tb_jump_sampled(TBJump *j);
 /* Chain the jumps into `from` to `to`. tb_lock held. */
 void tb_relink(TranslationBlock *from, TranslationBlock *to);
 /* Put all jumps into tb and out of it back to their stubs. tb_lock held. */

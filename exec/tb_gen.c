@@ -222,7 +222,7 @@ static void finish_tb(TranslationBlock *t, const TranslationBlock *draft, const 
         *j = (TBJump){ .pc = res->slots[n].pc,
                        .patch = tb_ref_to(j, code + res->slots[n].patch),
                        .stub = tb_ref_to(j, code + res->slots[n].stub),
-                       .count = res->slots[n].counted ? (int32_t)exec_options.hot - 1
+                       .count = res->slots[n].counted ? tb_samples(exec_options.hot)
                                 : res->slots[n].inner ? TB_COMES_BACK : TB_NOT_COUNTED };
         if (res->slots[n].inner) {
             backend_patch_jump(code + res->slots[n].patch, code + res->slots[n].inner);
@@ -419,13 +419,9 @@ static void near_add_called(Near *near, const CPUState *cpu)
 
 void tb_gen_extend(CPUState *cpu, TranslationBlock *from, unsigned n)
 {
-    TBJump *jump = &from->jump[n];
-    Near near = { .pc = { jump->pc }, .n = 1 };
+    Near near = { .pc = { from->jump[n].pc }, .n = 1 };
     near_add_called(&near, cpu);
     pthread_mutex_lock(&tb_lock);
-    if (backend_counts_calls(tb_ref_at(jump, jump->patch))) {
-        tb_jump_count(jump, 0);
-    }
     for (unsigned i = 0; i < near.n; i++) {
         TranslationBlock *tb = tb_lookup(near.pc[i], from->flags, from->cflags);
         if (tb && !tb->region) {

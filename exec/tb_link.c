@@ -6,6 +6,8 @@
  *   chained    its jump goes to to's code, and the slot is on to->incoming
  *   landing    a return goes on in the TB itself (backend_lands()), as long as that is valid
  *   TB_COMES_BACK  its jump goes to a place in the TB itself
+ * Whether it is hot is known by samples (polled() in cpu_exec.c): jumps that may close loops poll, all
+ * count down the one number of their CPU, and the jump that finds it at the end has a sample.
  * A TB is dropped only after tb_unlink(): no jump then enters it. Its own jumps go back to their
  * stubs too, because a CPU may still be inside it or return to one of its landing pads.
  * Threads: changes need tb_lock; running code needs none, a patch is one 4-byte store.
@@ -15,20 +17,34 @@
 
 static void patch(const TBJump *j, const uint8_t *target)
 {
-    uint8_t *field = tb_ref_at(j, j->patch);
-    backend_patch_jump(field, target);
-    if (j->count >= TB_COUNTS && !backend_jump_counts(field)) {
-        backend_count_jump(field, false);
-    }
+    backend_patch_jump(tb_ref_at(j, j->patch), target);
+}
+
+int32_t tb_poll_period(void)
+{
+    enum { PERIOD = 4093 };     /* a prime: it falls on all jumps of a nest in turn */
+    return exec_options.hot < PERIOD ? 1 : PERIOD;
+}
+
+int32_t tb_samples(unsigned n)
+{
+    unsigned period = (unsigned)tb_poll_period();
+    return (int32_t)((n + period - 1) / period);
 }
 
 void tb_jump_count(TBJump *j, unsigned n)
 {
-    if (j->count >= TB_COUNTS) {
-        uint8_t *field = tb_ref_at(j, j->patch);
-        *backend_counter(field) = n ? (int32_t)n - 1 : INT32_MAX;
-        backend_count_jump(field, n != 0);
+    if (j->count >= 0) {
+        j->count = tb_samples(n);
     }
+}
+
+TBSample tb_jump_sampled(TBJump *j)
+{
+    pthread_mutex_lock(&tb_lock);
+    TBSample s = j->count <= 0 ? TB_SAMPLE_USELESS : --j->count ? TB_SAMPLE_COUNTED : TB_SAMPLE_HOT;
+    pthread_mutex_unlock(&tb_lock);
+    return s;
 }
 
 static void tb_jump_unchain(TBJump *j)

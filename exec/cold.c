@@ -5,14 +5,13 @@
  * in an entry, they count together, so that each is translated in the end. A block whose entry was
  * taken by another counts anew.
  *
- * The child of a fork, which may live for a few calls only, begins with a table of its own in one
- * page: each page of the other that it wrote to would be copied.
+ * The child of a fork, which may live for a few calls only, begins with a small table of its own, in the
+ * page of its CPU: each page of the other that it wrote to would be copied.
  */
 #include "exec/cold.h"
 
 #include <string.h>
 
-#include "exec/fork_page.h"
 #include "exec/image.h"
 #include "exec/log.h"
 #include "exec/own_map.h"
@@ -26,11 +25,7 @@ enum { COUNT_BITS = 6, COUNT_MASK = (1 << COUNT_BITS) - 1, TABLE_BITS = 14, PAGE
 
 /* pc bits << COUNT_BITS | times entered. */
 static _Alignas(PAGE_BYTES) uint32_t cold_count[1 << TABLE_BITS];
-enum { YOUNG_BITS = 8, YOUNG_COUNTS = 4096 };
-static struct {
-    uint32_t left;                          /* counts until the large table is used; 0: it is */
-    uint32_t count[1 << YOUNG_BITS];
-} young FORK_PAGE;
+enum { YOUNG_COUNTS = 4096 };
 static uint32_t cold_threshold;             /* 0: translate everything at once */
 static _Atomic uint32_t map_generation = 1; /* each CPU remembers one page of this generation */
 
@@ -55,36 +50,33 @@ void cold_forget_pages(void)
     atomic_fetch_add(&map_generation, 1);
 }
 
-static uint32_t *count_entry(uint64_t pc)
+static uint32_t *count_entry(CPUState *cpu, uint64_t pc)
 {
     /* Spread evenly: the table is small, so that a short program touches little memory. */
     uint64_t hash = (pc >> 1) * 0x9e3779b97f4a7c15u;
-    return __atomic_load_n(&young.left, __ATOMIC_RELAXED) ? &young.count[hash >> (64 - YOUNG_BITS)]
-                                                          : &cold_count[hash >> (64 - TABLE_BITS)];
+    return cpu->young_left ? &cpu->young_count[hash >> (64 - YOUNG_BITS)]
+                           : &cold_count[hash >> (64 - TABLE_BITS)];
 }
 
-static void set_count(uint32_t *e, uint32_t v)
+static void set_count(CPUState *cpu, uint32_t *e, uint32_t v)
 {
-    uint32_t left = __atomic_load_n(&young.left, __ATOMIC_RELAXED);
-    if (left) {
-        __atomic_store_n(&young.left, left - 1, __ATOMIC_RELAXED);
-    }
+    cpu->young_left -= cpu->young_left != 0;
     __atomic_store_n(e, v, __ATOMIC_RELAXED);
 }
 
-void cold_fork_child(void)
+void cold_fork_child(CPUState *cpu)
 {
-    young.left = YOUNG_COUNTS;
+    cpu->young_left = YOUNG_COUNTS;
 }
 
 /* A jump leads to pc: emulate it once more? */
-static bool still_cold(const CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags,
+static bool still_cold(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags,
                        bool known_untranslated)
 {
     unsigned i = pc / PAGE_BYTES % COLD_PAGES;
     bool known_page = cpu->cold_page[i] == (pc & ~(uint64_t)(PAGE_BYTES - 1));
     uint32_t limit = known_page ? cpu->cold_limit[i] : cold_threshold;
-    uint32_t *e = count_entry(pc), v = __atomic_load_n(e, __ATOMIC_RELAXED);
+    uint32_t *e = count_entry(cpu, pc), v = __atomic_load_n(e, __ATOMIC_RELAXED);
     uint32_t tag = (uint32_t)(pc >> 1) << COUNT_BITS, n = v & COUNT_MASK;
     if ((v & ~(uint32_t)COUNT_MASK) == tag) {
         if (n >= limit) {
@@ -95,11 +87,11 @@ static bool still_cold(const CPUState *cpu, uint64_t pc, uint32_t flags, uint32_
             return false;
         }
         if (n >= limit) {
-            set_count(e, 0);
+            set_count(cpu, e, 0);
             return false;
         }
     }
-    set_count(e, tag | (n + 1));
+    set_count(cpu, e, tag | (n + 1));
     return true;
 }
 

@@ -22,7 +22,7 @@ ColdResult cold_run(CPUState *cpu, uint32_t cflags);
 void cold_init(void);
 
 /* In the child of a fork. */
-void cold_fork_child(void);
+void cold_fork_child(CPUState *cpu);
 
 /* From now on all code is translated. */
 void cold_stop(void);

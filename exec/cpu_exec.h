@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "backend-x86_64/codegen.h"
@@ -22,6 +23,7 @@ enum {
     RAS_GUARD = 4096,           /* inaccessible page below it */
     MAX_HELPERS = 96,
     COLD_PAGES = 32,
+    YOUNG_BITS = 8,
 };
 
 /* Memory fault of the guest, in the terms of its kernel. */
@@ -44,8 +46,6 @@ typedef struct CPUState {
     uint64_t spill[32];
     BackendConsts consts;
     uint64_t helper_table[MAX_HELPERS];
-    JumpCacheEntry jump_cache[1 << JUMP_CACHE_BITS];
-    JumpCacheEntry second_cache[1 << BACKEND_SECOND_CACHE_BITS];
 
     /* C side */
     _Atomic uint32_t interrupt; /* cpu_request_exit() was called */
@@ -58,6 +58,8 @@ typedef struct CPUState {
     uint32_t cold_generation;   /* cold_page[] can be executed in this generation of mappings */
     uint64_t cold_page[COLD_PAGES];     /* by low bits of the page number */
     uint8_t cold_limit[COLD_PAGES];     /* how often a block there is emulated */
+    uint32_t young_left;        /* counts of cold code in young_count[] until the table of all is used */
+    uint32_t young_count[1 << YOUNG_BITS];
     sigjmp_buf jmp_env;         /* cpu_loop_exit() */
     CPUException exception;     /* pending when jmp_env is taken */
     _Atomic int running;        /* inside cpu_exec(), see cpu_exclusive_begin() */
@@ -67,7 +69,14 @@ typedef struct CPUState {
     void *opaque;               /* linux-user's Task */
     struct CPUState *next;      /* list of all CPUs */
     struct CPUState *next_idle; /* ... of those that no thread has */
+
+    /* of generated code again; what is before lies in one page, for each that is written after a fork
+     * is copied */
+    JumpCacheEntry jump_cache[1 << JUMP_CACHE_BITS];
+    JumpCacheEntry second_cache[1 << BACKEND_SECOND_CACHE_BITS];
 } CPUState;
+
+_Static_assert(offsetof(CPUState, jump_cache) <= 4096, "one page, then the caches");
 
 static inline CPUState *env_cpu(CPURISCVState *env)
 {

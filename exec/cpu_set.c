@@ -319,7 +319,7 @@ void exec_fork_child(CPUState *self)
         }
     }
     membarrier_works = false;
-    cold_fork_child();
+    cold_fork_child(self);
     pthread_cond_init(&exclusive_cond, NULL);
     pthread_cond_init(&resume_cond, NULL);
     exec_fork_parent();

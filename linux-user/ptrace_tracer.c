@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+#include "exec/fork_page.h"
 #include "linux-user/proc_self.h"
 #include "linux-user/ptrace_private.h"
 #include "linux-user/signal_private.h"
@@ -21,7 +22,7 @@
 extern char __executable_start[];   /* the linker's */
 
 /* Records are never freed, and only added at the head: handlers of signals read the list. */
-static pthread_mutex_t tracees_lock = PTHREAD_MUTEX_INITIALIZER;
+static FORK_PAGE pthread_mutex_t tracees_lock = PTHREAD_MUTEX_INITIALIZER;
 static Tracee *_Atomic tracees;
 
 void ptrace_fork_child(void)

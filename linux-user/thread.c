@@ -61,7 +61,8 @@ typedef struct ThreadTask {
 /* Tasks of ended threads with their signal stacks, for the next ones: a thread that never allocates
  * needs no part of the heap of its own. */
 enum { MAX_IDLE_TASKS = 32 };
-static _Atomic(Task *) idle_tasks[MAX_IDLE_TASKS];
+static FORK_PAGE ThreadTask first_task;         /* never freed */
+static _Atomic(Task *) idle_tasks[MAX_IDLE_TASKS] = { &first_task.task };
 
 bool thread_is_alone(void)
 {
@@ -125,7 +126,9 @@ static void task_release(Task *task)
         }
     }
     signal_free_stack(task);
-    g_free(task);
+    if (task != &first_task.task) {
+        g_free(task);
+    }
 }
 
 void task_free(Task *task)

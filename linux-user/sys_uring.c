@@ -3,29 +3,38 @@
  * Source: io_uring/io_uring.c, io_uring/epoll.c, io_uring/register.c.
  *
  * Requests lie in memory shared with the kernel and have the same layout on both sides, but for
- * what two of them point to: struct epoll_event. So io_uring_enter() looks at the requests it is
- * about to submit:
+ * struct epoll_event and paths. So io_uring_enter() looks at the requests it is about to submit:
  *   EPOLL_CTL    its event is read while the call submits it: for the time of the call the request
  *                points to a copy in the host's layout
+ *   OPENAT, ...  so are paths, which may lead elsewhere (-L): the host's takes the place of the
+ * guest's; a file of /proc that is ours to make is opened at once, and the request is one that
+ *                completes with its descriptor
  *   EPOLL_WAIT   its events are written some time later: it gets an opcode that no kernel has, and
  *                completes with EINVAL as on a kernel before 6.15
  * With IORING_SETUP_SQPOLL a thread of the kernel takes requests at any time: there the guest's
- * events are read as the host lays them out. With a guest_base every pointer in a request would be
- * wrong: there is no io_uring then, as when an administrator has switched it off.
+ * events are read as the host lays them out, and its paths are the host's. With a guest_base every
+ * pointer in a request would be wrong: there is no io_uring then, as when an administrator has
+ * switched it off.
  *
  * Owns the list of rings: where the guest has mapped them. A ring is known by the descriptor that
  * io_uring_setup() gave, or by its index in the thread's registered rings. An entry outlives its
  * descriptor and is used again with it. The memory is the guest's: read through guest_read().
  */
+#include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/openat2.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "exec/fork_page.h"
 #include "linux-user/abi_structs.h"
 #include "linux-user/mmap.h"
+#include "linux-user/proc_self.h"
 #include "linux-user/sys_common.h"
 #include "linux-user/uring.h"
 
@@ -38,6 +47,7 @@ enum {
     REGISTER_USE_REGISTERED_RING = 1u << 31,
     OP_EPOLL_WAIT = 59,
     OP_NONE = 0xff,
+    NOP_INJECT_RESULT = 1,
     MAX_REGISTERED = 16,
 };
 
@@ -133,51 +143,144 @@ abi_long sys_io_uring_setup(CPUState *cpu, const abi_ulong *a)
 /* A request changed for the time of one call. */
 typedef struct Patch {
     abi_ulong sqe;
-    struct io_uring_sqe old;
-    struct epoll_event event;
-    bool is_wait;
+    struct io_uring_sqe old, now;
+    uint32_t nth;  /* of the requests that the call is to submit */
+    int fd;        /* that `now` completes with, or -1 */
+    void *held[2]; /* what `now` points to (g_free) */
 } Patch;
+
+/* A request that completes with `result`: one that does nothing. */
+static void become_result(struct io_uring_sqe *sqe, abi_long result)
+{
+    *sqe = (struct io_uring_sqe){.opcode = IORING_OP_NOP,
+                                 .flags = sqe->flags,
+                                 .rw_flags = NOP_INJECT_RESULT,
+                                 .len = (uint32_t)result,
+                                 .user_data = sqe->user_data,
+                                 .personality = sqe->personality};
+}
+
+/* Linux 6.11 can do that. */
+static bool have_results(void)
+{
+    struct utsname u;
+    unsigned major, minor;
+    return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+           (major > 6 || (major == 6 && minor >= 11));
+}
+
+static bool patch_epoll(Patch *p)
+{
+    GuestEpollEvent ev;
+    if (p->old.opcode == OP_EPOLL_WAIT) {
+        p->now.opcode = OP_NONE;
+        return true;
+    }
+    if (p->old.len == EPOLL_CTL_DEL || !guest_read(&ev, p->old.addr, sizeof(ev))) {
+        return false;
+    }
+    struct epoll_event *event = p->held[0] = g_new0(struct epoll_event, 1);
+    event->events = ev.events;
+    event->data.u64 = ev.data;
+    p->now.addr = host_arg(event);
+    return true;
+}
+
+/* The path in *addr, relative to dirfd, may be another one for the host. */
+static bool patch_path(Patch *p, __u64 *addr, int dirfd, PathFinal final)
+{
+    char *buf = g_malloc(PATH_MAX);
+    abi_ulong path = path_arg((abi_ulong)dirfd, *addr, final, buf);
+    if (path == *addr || path_failed(path)) {
+        g_free(buf);
+        return false;
+    }
+    p->held[p->held[0] != NULL] = buf;
+    *addr = path;
+    return true;
+}
+
+static bool patch_open(Patch *p)
+{
+    struct open_how how = {.flags = p->old.open_flags};
+    if (p->old.opcode == IORING_OP_OPENAT2 && !guest_read(&how, p->old.off, sizeof(how))) {
+        return false;
+    }
+    bool plain = !how.resolve && !p->old.file_index && !(p->old.flags & IOSQE_FIXED_FILE);
+    abi_long fd = PROC_NOT_OURS;
+    if (plain && have_results()) {
+        fd = proc_self_open(p->old.fd, p->old.addr, (int)how.flags);
+    }
+    if (fd != PROC_NOT_OURS) {
+        become_result(&p->now, fd);
+        p->fd = (int)MAX(fd, -1);
+        return true;
+    }
+    return patch_path(p, &p->now.addr, p->old.fd,
+                      how.flags & O_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW);
+}
+
+static bool patch_two_paths(Patch *p, PathFinal first)
+{
+    bool a = patch_path(p, &p->now.addr, p->old.fd, first);
+    bool b = patch_path(p, &p->now.addr2, (int)p->old.len, PATH_ENTRY);
+    return a || b;
+}
 
 static bool patch_make(Patch *p, abi_ulong addr)
 {
-    GuestEpollEvent ev;
     if (!guest_read(&p->old, addr, sizeof(p->old))) {
         return false;
     }
     p->sqe = addr;
-    p->is_wait = p->old.opcode == OP_EPOLL_WAIT;
-    if (p->is_wait || p->old.opcode != IORING_OP_EPOLL_CTL || p->old.len == EPOLL_CTL_DEL ||
-        !guest_read(&ev, p->old.addr, sizeof(ev))) {
-        return p->is_wait;
+    p->now = p->old;
+    switch (p->old.opcode) {
+    case IORING_OP_EPOLL_CTL:
+    case OP_EPOLL_WAIT:
+        return patch_epoll(p);
+    case IORING_OP_OPENAT:
+    case IORING_OP_OPENAT2:
+        return patch_open(p);
+    case IORING_OP_STATX:
+        return patch_path(p, &p->now.addr, p->old.fd,
+                          p->old.statx_flags & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW);
+    case IORING_OP_UNLINKAT:
+    case IORING_OP_MKDIRAT:
+        return patch_path(p, &p->now.addr, p->old.fd, PATH_ENTRY);
+    case IORING_OP_SYMLINKAT:
+        return patch_path(p, &p->now.addr2, p->old.fd, PATH_ENTRY);
+    case IORING_OP_RENAMEAT:
+        return patch_two_paths(p, PATH_ENTRY);
+    case IORING_OP_LINKAT:
+        return patch_two_paths(p, p->old.hardlink_flags & AT_SYMLINK_FOLLOW ? PATH_FOLLOW
+                                                                            : PATH_NOFOLLOW);
+    default:
+        return false;
     }
-    p->event.events = ev.events;
-    p->event.data.u64 = ev.data;
-    return true;
 }
 
-static void patch_apply(const Patch *p)
+static bool may_need_patch(uint8_t opcode)
 {
-    const uint8_t none = OP_NONE;
-    abi_ulong event = host_arg(&p->event);
-    if (p->is_wait) {
-        guest_write(p->sqe + offsetof(struct io_uring_sqe, opcode), &none, sizeof(none));
-    } else {
-        guest_write(p->sqe + offsetof(struct io_uring_sqe, addr), &event, sizeof(event));
-    }
+    static const uint64_t some = 1ull << IORING_OP_EPOLL_CTL | 1ull << OP_EPOLL_WAIT |
+                                 1ull << IORING_OP_OPENAT | 1ull << IORING_OP_OPENAT2 |
+                                 1ull << IORING_OP_STATX | 1ull << IORING_OP_UNLINKAT |
+                                 1ull << IORING_OP_MKDIRAT | 1ull << IORING_OP_SYMLINKAT |
+                                 1ull << IORING_OP_RENAMEAT | 1ull << IORING_OP_LINKAT;
+    return opcode < 64 && some >> opcode & 1;
 }
 
-/* The place may hold a newer request by now: then it is left alone. */
-static void patch_undo(const Patch *p)
+/* The call returned ret. The place may hold a newer request by now: then it is left alone. */
+static void patch_undo(const Patch *p, abi_long ret)
 {
     struct io_uring_sqe now;
-    if (!guest_read(&now, p->sqe, sizeof(now))) {
-        return;
+    if (guest_read(&now, p->sqe, sizeof(now)) && memcmp(&now, &p->now, sizeof(now)) == 0) {
+        guest_write(p->sqe, &p->old, sizeof(p->old));
     }
-    if (p->is_wait && now.opcode == OP_NONE) {
-        guest_write(p->sqe + offsetof(struct io_uring_sqe, opcode), &p->old.opcode, 1);
-    } else if (!p->is_wait && now.addr == host_arg(&p->event)) {
-        guest_write(p->sqe + offsetof(struct io_uring_sqe, addr), &p->old.addr, sizeof(now.addr));
+    if (p->fd >= 0 && ret <= (abi_long)p->nth) {
+        close(p->fd); /* it was not submitted */
     }
+    g_free(p->held[0]);
+    g_free(p->held[1]);
 }
 
 /* The patches for the next `count` requests of the ring, or NULL when there are none. */
@@ -201,9 +304,9 @@ static GArray *patches_for(const Ring *r, uint32_t count)
             break;
         }
         abi_ulong sqe = r->sqes + (abi_ulong)stride * index;
-        Patch p;
-        if (index > mask || !guest_read(&opcode, sqe, 1) ||
-            (opcode != IORING_OP_EPOLL_CTL && opcode != OP_EPOLL_WAIT) || !patch_make(&p, sqe)) {
+        Patch p = {.nth = i, .fd = -1};
+        if (index > mask || !guest_read(&opcode, sqe, 1) || !may_need_patch(opcode) ||
+            !patch_make(&p, sqe)) {
             continue;
         }
         if (!patches) {
@@ -262,11 +365,12 @@ abi_long sys_io_uring_enter(CPUState *cpu, const abi_ulong *a)
         return enter(a);
     }
     for (guint i = 0; i < patches->len; i++) {
-        patch_apply(&g_array_index(patches, Patch, i));
+        const Patch *p = &g_array_index(patches, Patch, i);
+        guest_write(p->sqe, &p->now, sizeof(p->now));
     }
     abi_long ret = enter(a);
     for (guint i = 0; i < patches->len; i++) {
-        patch_undo(&g_array_index(patches, Patch, i));
+        patch_undo(&g_array_index(patches, Patch, i), ret);
     }
     g_array_free(patches, TRUE);
     return ret;

@@ -1,7 +1,9 @@
-/* epoll through io_uring: the events that requests point to. Alone: rivet uring_epoll; the line of
- * the first check that failed is printed. Nothing is checked where the kernel has no io_uring. */
+/* What requests of io_uring point to: events of epoll, paths of files that only the guest has.
+ * Alone: rivet uring_epoll; the line of the first check that failed is printed. Nothing is checked
+ * where the kernel has no io_uring. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/io_uring.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,7 +11,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -136,6 +140,69 @@ static void use_ring(unsigned fd, unsigned flags)
     close(ep);
 }
 
+static struct io_uring_sqe *with_path(int op, const char *path)
+{
+    struct io_uring_sqe *s = next_sqe();
+    s->opcode = (uint8_t)op;
+    s->fd = AT_FDCWD;
+    s->addr = (uint64_t)(uintptr_t)path;
+    return s;
+}
+
+static int opens(unsigned fd, unsigned flags, const char *path, uint8_t how)
+{
+    struct io_uring_sqe *s = with_path(IORING_OP_OPENAT, path);
+    s->open_flags = O_CLOEXEC;
+    s->flags = how;
+    s->user_data = 77;
+    CHECK(enter(fd, 1, 1, IORING_ENTER_GETEVENTS | flags) == 1);
+    CHECK(s->opcode == IORING_OP_OPENAT && s->addr == (uint64_t)(uintptr_t)path &&
+          s->user_data == 77);
+    return result();
+}
+
+static void use_paths(unsigned fd, unsigned flags)
+{
+    static char text[65536];
+    char dir[] = "/tmp/uring.XXXXXX", from[64], to[64];
+    for (int how = 0; how <= IOSQE_ASYNC; how += IOSQE_ASYNC) {
+        int file = opens(fd, flags, "/proc/cpuinfo", (uint8_t)how);
+        CHECK(file >= 0 && fcntl(file, F_GETFD) == FD_CLOEXEC);
+        CHECK(read(file, text, sizeof(text) - 1) > 0 && close(file) == 0);
+#ifdef __riscv
+        struct utsname u;
+        unsigned major = 0, minor = 0;
+        CHECK(uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2);
+        CHECK(strstr(text, "isa\t\t: rv64") || major * 100 + minor < 611);
+#endif
+        struct stat a, b;
+        struct statx x;
+        CHECK(stat("/proc/self/exe", &a) == 0);
+        CHECK((file = opens(fd, flags, "/proc/self/exe", (uint8_t)how)) >= 0 &&
+              fstat(file, &b) == 0);
+        CHECK(a.st_ino == b.st_ino && close(file) == 0);
+        struct io_uring_sqe *s = with_path(IORING_OP_STATX, "/proc/self/exe");
+        s->len = STATX_INO;
+        s->off = (uint64_t)(uintptr_t)&x;
+        CHECK(enter(fd, 1, 1, IORING_ENTER_GETEVENTS | flags) == 1);
+        CHECK(result() == 0 && x.stx_ino == a.st_ino);
+        CHECK(opens(fd, flags, "/proc/none/cpuinfo", (uint8_t)how) == -ENOENT);
+        CHECK(opens(fd, flags, (char *)8, (uint8_t)how) == -EFAULT);
+    }
+    CHECK(mkdtemp(dir));
+    snprintf(from, sizeof(from), "%s/from", dir);
+    snprintf(to, sizeof(to), "%s/to", dir);
+    with_path(IORING_OP_MKDIRAT, from)->len = 0700;
+    CHECK(enter(fd, 1, 1, IORING_ENTER_GETEVENTS | flags) == 1 && result() == 0);
+    struct io_uring_sqe *s = with_path(IORING_OP_RENAMEAT, from);
+    s->addr2 = (uint64_t)(uintptr_t)to;
+    s->len = (uint32_t)AT_FDCWD;
+    CHECK(enter(fd, 1, 1, IORING_ENTER_GETEVENTS | flags) == 1 && result() == 0);
+    with_path(IORING_OP_UNLINKAT, to)->unlink_flags = AT_REMOVEDIR;
+    CHECK(enter(fd, 1, 1, IORING_ENTER_GETEVENTS | flags) == 1 && result() == 0);
+    CHECK(rmdir(dir) == 0);
+}
+
 int main(void)
 {
     static const unsigned setups[] = { 0, IORING_SETUP_SQE128, NO_SQARRAY };
@@ -145,9 +212,11 @@ int main(void)
             continue;
         }
         use_ring((unsigned)ring, 0);
+        use_paths((unsigned)ring, 0);
         struct io_uring_rsrc_update u = { .offset = ~0u, .data = (uint64_t)ring };
         if (syscall(SYS_io_uring_register, ring, IORING_REGISTER_RING_FDS, &u, 1) == 1) {
             use_ring(u.offset, IORING_ENTER_REGISTERED_RING);
+            use_paths(u.offset, IORING_ENTER_REGISTERED_RING);
         }
         close(ring);
     }

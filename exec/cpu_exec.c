@@ -373,7 +373,7 @@ void cpu_ecall(CPURISCVState *env, vaddr pc)
     unsigned drops = atomic_load_explicit(&tb_drops, memory_order_relaxed);
     env->pc = pc;
     cpu_leave(cpu);
-    bool go_on = exec_options.ecall(cpu);
+    bool go_on = guest_ecall(cpu);
     cpu_enter(cpu);
     if (__builtin_expect(!go_on || drops != atomic_load_explicit(&tb_drops, memory_order_relaxed), 0)) {
         cpu->exception = EXCP_INTERRUPT;

@@ -96,11 +96,8 @@ typedef struct ExecOptions {
     bool no_chain;
     bool optimize;              /* default true */
     bool stats;                 /* count for -stats */
-    /* System calls without an exit (cpu.h, cpu_ecall()): which may be made so, NULL: none; and how:
-     * false when the loop has something to do before the next insn, env says where. Called as if
-     * cpu_exec() had returned EXCP_ECALL. */
+    /* System calls without an exit (cpu.h, cpu_ecall()): which may be made so, NULL: none. */
     bool (*ecall_stays)(uint64_t nr);
-    bool (*ecall)(CPUState *cpu);
     unsigned hot;               /* runs of a backward jump until its loop becomes a region, by samples; 0:
                                    never, 1: at once, with all code that can be seen to be in it */
     unsigned cold;              /* entries of a block before it is translated; 0: translate at once */
@@ -175,6 +172,9 @@ void exec_fork_child(CPUState *self);               /* forgets the other CPUs */
 /* Provided by linux-user/ (guest_code.c): copy up to len bytes of guest code at pc. Returns how many
  * bytes are mapped executable and readable from pc on, at most len; 0 sets *fault. */
 unsigned guest_fetch(vaddr pc, void *buf, unsigned len, CPUFault *fault);
+/* Provided by linux-user/ (cpu_loop.c): make the system call at env->pc, as if cpu_exec() had returned
+ * EXCP_ECALL. False when the loop has something to do before the next insn, env says where. */
+bool guest_ecall(CPUState *cpu);
 /* Provided by linux-user/ (guest_code.c): the guest flushes [start, end) as the ISA asks; from 0: everything. */
 void guest_code_fenced(vaddr start, vaddr end);
 /* Provided by linux-user/ (guest_code.c): pc lies in a shared mapping, so that its bytes can be written

@@ -61,7 +61,7 @@ static inline bool run_ecall(CPUState *cpu, Task *task)
            !task->trace.basics.on;
 }
 
-bool cpu_loop_ecall(CPUState *cpu)
+bool guest_ecall(CPUState *cpu)
 {
     Task *task = cpu->opaque;
     /* What came before the ecall is delivered before it. */
@@ -75,7 +75,7 @@ void cpu_loop_run(CPUState *cpu)
     while (!task->exiting) {
         switch (cpu_exec(cpu)) {
         case EXCP_ECALL:
-            cpu_loop_ecall(cpu);
+            guest_ecall(cpu);
             break;
         case EXCP_ILLEGAL:
             signal_force(cpu, SIGILL, ILL_ILLOPC, cpu->env.pc);

@@ -195,7 +195,6 @@ static _Noreturn void run(abi_ulong sp, int seccomp_fd, const char *traced)
 {
     exec_options.guest_base = guest_base;
     exec_options.ecall_stays = syscall_returns;
-    exec_options.ecall = cpu_loop_ecall;
     exec_init();
     if (guest_base) {
         syscall(SYS_arch_prctl, ARCH_SET_GS, guest_base);

@@ -95,7 +95,7 @@ abi_long host_call(long nr, abi_ulong a0, abi_ulong a1, abi_ulong a2, abi_ulong 
 }
 
 /* A path that may not lead the host where it leads the guest. */
-static inline bool paths_differ(const SyscallRow *row, const abi_ulong *a)
+static __attribute__((noinline)) bool paths_differ(const SyscallRow *row, const abi_ulong *a)
 {
     if (G_UNLIKELY(path_has_prefix())) {
         return true;
@@ -110,7 +110,7 @@ static inline bool paths_differ(const SyscallRow *row, const abi_ulong *a)
 
 static inline abi_long forward(const CPUState *cpu, const abi_ulong *a, HostCall *call)
 {
-    const SyscallRow *row = current_row(cpu);
+    const SyscallRow *row = &rows[cpu->env.gpr[RV_A7]];        /* which has brought us here */
     if (G_UNLIKELY(guest_base || (row->path_mask && paths_differ(row, a)) ||
                    (row->has_address && path_is_root()))) {
         return forward_call(row, a, call);

@@ -93,8 +93,6 @@ Task *task_new(CPUState *cpu);
 
 /* cpu_loop.c: run the guest thread until it calls exit(2): task->exiting is then true. */
 void cpu_loop_run(CPUState *cpu);
-/* For ExecOptions: the ecall at env->pc is made. False: see to signals, exits and restarts. */
-bool cpu_loop_ecall(CPUState *cpu);
 /* The same for the thread that leads the process, which exit(2) leaves as a zombie. */
 _Noreturn void cpu_loop(CPUState *cpu);
 

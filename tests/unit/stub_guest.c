@@ -13,6 +13,11 @@ __attribute__((weak)) unsigned guest_fetch(vaddr pc, void *buf, unsigned len, CP
     return len;
 }
 
+__attribute__((weak)) bool guest_ecall(CPUState *cpu)
+{
+    return false;
+}
+
 __attribute__((weak)) void guest_code_fenced(vaddr start, vaddr end)
 {
 }

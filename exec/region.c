@@ -292,7 +292,7 @@ static RegionBuilder *get_builder(void)
  * hotter than others. Returns false if it was long enough. */
 static bool wait_longer(TranslationBlock *tb, TBJump *jump)
 {
-    enum { TRIES = 3, LONGER = 8 };
+    enum { TRIES = 3, LONGER = 4 };
     if (exec_options.hot == 1 || tb->tries == TRIES) {
         return false;
     }

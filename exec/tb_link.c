@@ -22,7 +22,7 @@ static void patch(const TBJump *j, const uint8_t *target)
 
 int32_t tb_poll_period(void)
 {
-    enum { PERIOD = 4093 };     /* a prime: it falls on all jumps of a nest in turn */
+    enum { PERIOD = 8191 };     /* a prime: it falls on all jumps of a nest in turn */
     return exec_options.hot < PERIOD ? 1 : PERIOD;
 }
 

@@ -6,7 +6,7 @@
 
 #include "linux-user/options.h"
 
-enum { DEFAULT_CODE_BUFFER = 256 << 20, DEFAULT_COLD = 6, DEFAULT_HOT = 32000 };
+enum { DEFAULT_CODE_BUFFER = 256 << 20, DEFAULT_COLD = 6, DEFAULT_HOT = 64000 };
 #define DEFAULT_CACHE_SIZE ((uint64_t)512 << 20)
 
 typedef struct OptionParse {

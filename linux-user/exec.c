@@ -25,6 +25,7 @@
 #include "exec/image.h"
 #include "linux-user/loader.h"
 #include "linux-user/mdwe.h"
+#include "linux-user/owner.h"
 #include "linux-user/proc_self.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/sys_common.h"
@@ -308,7 +309,8 @@ static void add_started_options(Scratch *s)
 static char *ids_of(const ExecFile *f)
 {
     bool same = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 || exec_kind(f->fd) == EXEC_SCRIPT;
-    uint32_t user = ids_show_uid(f->st.st_uid), group = ids_show_gid(f->st.st_gid);
+    uint32_t user = f->st.st_uid, group = f->st.st_gid;
+    owner_show(f->fd, 0, f->st.st_mode, &user, &group);
     return ids_state(f->set_user && !same ? &user : NULL, f->set_group && !same ? &group : NULL);
 }
 

@@ -127,8 +127,7 @@ const char *proc_exe_behind(int dirfd, abi_ulong host_path, char buf[PATH_MAX])
 {
     enum { MAX_LINKS = 40 };
     char path[PATH_MAX], dir[PATH_MAX];
-    bool found = false,
-         on = g_strlcpy(path, (const char *)(uintptr_t)host_path, PATH_MAX) < PATH_MAX;
+    bool found = false, on = path_copy(host_path, path);
     for (unsigned i = 0; i < MAX_LINKS && on && !found; i++) {
         int fd = openat(dirfd, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         found = fd >= 0 && proc_fd_lies(fd, "exe", dir);

@@ -54,6 +54,9 @@ static inline abi_ulong path_arg_at(abi_ulong dirfd, abi_ulong addr, abi_ulong f
     return path_arg(dirfd, addr, flags & 0x100 ? PATH_NOFOLLOW : PATH_FOLLOW, buf);
 }
 
+/* A copy of such a path for us to read: false when it is nowhere (by now), or too long. */
+bool path_copy(abi_ulong path, char buf[PATH_MAX]);
+
 /* sys_net.c: the address of a Unix socket is a path. For the host, where that is another one: made
  * of the guest's of *len bytes, which may change; to be closed after the call. */
 typedef struct SocketName {

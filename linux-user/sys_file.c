@@ -19,6 +19,7 @@
 #include "linux-user/abi_structs.h"
 #include "linux-user/ids.h"
 #include "linux-user/mmap.h"
+#include "linux-user/owner.h"
 #include "linux-user/proc_self.h"
 #include "linux-user/sys_common.h"
 
@@ -242,6 +243,22 @@ static bool open_writes(uint64_t flags)
            (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
 }
 
+/* openat() for the host. What somebody else than root makes is his: so it has to be known whether a
+ * file is made. */
+static abi_long open_host(const abi_ulong *a, abi_ulong path)
+{
+    if (G_LIKELY(!(a[2] & O_CREAT) || !owner_differs())) {
+        return safe_syscall(__NR_openat, a[0], path, a[2], a[3], 0, 0);
+    }
+    abi_long fd = safe_syscall(__NR_openat, a[0], path, a[2] | O_EXCL, a[3], 0, 0);
+    if (fd >= 0) {
+        owner_made((int)fd, 0);
+    } else if (fd == -EEXIST && !(a[2] & O_EXCL)) {
+        fd = safe_syscall(__NR_openat, a[0], path, a[2], a[3], 0, 0);
+    }
+    return fd;
+}
+
 /* May block: a FIFO waits for its other end. */
 abi_long sys_openat(CPUState *cpu, const abi_ulong *a)
 {
@@ -257,8 +274,7 @@ abi_long sys_openat(CPUState *cpu, const abi_ulong *a)
     if (open_writes(a[2]) && text_busy((int)a[0], path)) {
         return -ETXTBSY;
     }
-    abi_long fd = safe_syscall(__NR_openat, a[0], path, a[2], a[3], 0, 0);
-    return proc_self_opened(fd, (int)a[0], path, (int)a[2]);
+    return proc_self_opened(open_host(a, path), (int)a[0], path, (int)a[2]);
 }
 
 /* openat2() that sees links as they are, below our own root. A relative path starts where it
@@ -383,8 +399,8 @@ static abi_long stat_to_guest(abi_ulong to, const struct stat *st)
         .ino = st->st_ino,
         .mode = st->st_mode,
         .nlink = (uint32_t)st->st_nlink,
-        .uid = ids_show_uid(st->st_uid),
-        .gid = ids_show_gid(st->st_gid),
+        .uid = st->st_uid,
+        .gid = st->st_gid,
         .rdev = st->st_rdev,
         .size = st->st_size,
         .blksize = (int32_t)st->st_blksize,
@@ -424,6 +440,10 @@ abi_long sys_newfstatat(CPUState *cpu, const abi_ulong *a)
     if (G_UNLIKELY(ret == 0 && proc_is_emulator(st.st_dev, st.st_ino)) &&
         (program = program_meant(a[0], path, a[3], buf))) {
         ret = stat(program, &st) < 0 ? -errno : 0;
+        path = host_arg(program);
+    }
+    if (ret == 0) {
+        owner_show((int)a[0], path, st.st_mode, &st.st_uid, &st.st_gid);
     }
     return ret < 0 ? ret : stat_to_guest(a[2], &st);
 }
@@ -432,6 +452,9 @@ abi_long sys_fstat(CPUState *cpu, const abi_ulong *a)
 {
     struct stat st;
     abi_long ret = host_call(__NR_fstat, a[0], host_arg(&st), 0, 0, 0, 0);
+    if (ret == 0) {
+        owner_show((int)a[0], 0, st.st_mode, &st.st_uid, &st.st_gid);
+    }
     return ret < 0 ? ret : stat_to_guest(a[1], &st);
 }
 
@@ -454,8 +477,7 @@ abi_long sys_statx(CPUState *cpu, const abi_ulong *a)
                         shift_arg(a[4]), 0);
     }
     if (G_UNLIKELY(ret == 0 && ids.on) && guest_read(&st, a[4], sizeof(st))) {
-        st.stx_uid = ids_show_uid(st.stx_uid);
-        st.stx_gid = ids_show_gid(st.stx_gid);
+        owner_show((int)a[0], path, st.stx_mode, &st.stx_uid, &st.stx_gid);
         guest_write(a[4], &st, sizeof(st));
     }
     return ret;

@@ -2,14 +2,16 @@
  * linux-user/sys_ids.c: users and groups. Source: kernel/sys.c, kernel/groups.c, credentials(7).
  *
  * Forwarded, unless they are emulated: then the process has ids of its own that follow the kernel's
- * rules, an owner that cannot be given is said to be, and a device that cannot be made is an empty
- * file. Owners are not remembered: everything is the real user's, shown as root.
+ * rules, an owner that cannot be given is remembered (owner.h), and a device that cannot be made is
+ * an empty file.
  */
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "linux-user/ids.h"
+#include "linux-user/owner.h"
 #include "linux-user/sys_common.h"
 
 enum { MAX_GROUPS = 65536, NO_ID = -1 };
@@ -256,9 +258,34 @@ abi_long sys_setgroups(CPUState *cpu, const abi_ulong *a)
 /* fchown, fchownat: only root may give files away, and does. */
 abi_long sys_chown(CPUState *cpu, const abi_ulong *a)
 {
+    char buf[PATH_MAX];
     abi_long ret = sys_forward(cpu, a);
     bool refused = ret == -EPERM || ret == -EINVAL;
-    return refused && ids.on && ids_capable(CAP_CHOWN) ? 0 : ret;
+    if (G_LIKELY(!ids.on) || (ret && !refused) || !ids_capable(CAP_CHOWN)) {
+        return ret;
+    }
+    if (!current_row(cpu)->path_mask) {
+        owner_give((int)a[0], 0, true, (uint32_t)a[1], (uint32_t)a[2]);
+        return 0;
+    }
+    abi_ulong path = path_arg_at(a[0], a[1], a[4], buf);
+    owner_give((int)a[0], path, !(a[4] & AT_SYMLINK_NOFOLLOW), (uint32_t)a[2], (uint32_t)a[3]);
+    return 0;
+}
+
+/* What is made by somebody else than root is his. */
+static abi_long made_at(const abi_ulong *a, abi_long ret)
+{
+    char buf[PATH_MAX];
+    if (ret == 0 && owner_differs()) {
+        owner_made((int)a[0], path_arg(a[0], a[1], PATH_NOFOLLOW, buf));
+    }
+    return ret;
+}
+
+abi_long sys_mkdirat(CPUState *cpu, const abi_ulong *a)
+{
+    return made_at(a, sys_forward(cpu, a));
 }
 
 /* setxattr, lsetxattr, fsetxattr: an access control list names others. */
@@ -281,5 +308,5 @@ abi_long sys_mknodat(CPUState *cpu, const abi_ulong *a)
         const abi_ulong file[6] = { a[0], a[1], S_IFREG | (a[2] & 07777) };
         ret = sys_forward(cpu, file);
     }
-    return ret;
+    return made_at(a, ret);
 }

@@ -50,6 +50,13 @@ abi_ulong path_arg(abi_ulong dirfd, abi_ulong addr, PathFinal final, char buf[PA
     return !host ? (abi_ulong)-err : same ? shift_arg(addr) : host_arg(buf);
 }
 
+bool path_copy(abi_ulong path, char buf[PATH_MAX])
+{
+    abi_ulong at = path - guest_base;
+    abi_long len = guest_strnlen(at, PATH_MAX);
+    return len >= 0 && len < PATH_MAX && guest_read(buf, at, (size_t)len + 1);
+}
+
 /* Host copy of a guest iovec array (g_free), or NULL when the kernel shall find the fault itself.
  * */
 static struct iovec *iov_copy(abi_ulong addr, abi_ulong count)

@@ -177,6 +177,60 @@ static void changes(void)
     CHECK(rmdir("/") < 0);
 }
 
+/* Who owns it, asked in every way. */
+static int is_of(const char *path, unsigned uid, unsigned gid)
+{
+    struct stat st;
+    struct statx x;
+    int fd = open(path, O_RDONLY), at = open("/new", O_PATH), ok = 1;
+    ok &= stat(path, &st) == 0 && st.st_uid == uid && st.st_gid == gid;
+    ok &= lstat(path, &st) == 0 && st.st_uid == uid && st.st_gid == gid;
+    ok &= fstat(fd, &st) == 0 && st.st_uid == uid && st.st_gid == gid;
+    ok &= fstatat(at, path + strlen("/new/"), &st, 0) == 0 && st.st_uid == uid && st.st_gid == gid;
+    ok &= statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &x) == 0 && x.stx_uid == uid &&
+          x.stx_gid == gid;
+    close(fd);
+    close(at);
+    return ok;
+}
+
+/* Given away, to anybody and back; made by somebody else. */
+static void owners(void)
+{
+    int fd, status;
+    struct stat st;
+    CHECK(mkdir("/new", 0755) == 0 || errno == EEXIST);
+    CHECK((fd = open("/new/owned", O_CREAT | O_EXCL | O_WRONLY, 0444)) >= 0);
+    if (fsetxattr(fd, "user.test", "x", 1, 0) < 0 && errno != EACCES) {
+        close(fd); /* nothing to remember them by */
+        return;
+    }
+    CHECK(is_of("/new/owned", 0, 0));
+    CHECK(chown("/new/owned", 12, 34) == 0 && is_of("/new/owned", 12, 34));
+    CHECK(fstat(fd, &st) == 0 && (st.st_mode & 0777) == 0444);
+    CHECK(fchown(fd, 56, -1) == 0 && is_of("/new/owned", 56, 34));
+    CHECK(chown("/new/owned", -1, 78) == 0 && is_of("/new/owned", 56, 78));
+    CHECK(symlink("owned", "/new/to-owned") == 0 && lchown("/new/to-owned", 1, 1) == 0);
+    CHECK(is_of("/new/owned", 56, 78));
+    CHECK(chown("/new/to-owned", 0, 0) == 0 && is_of("/new/owned", 0, 0));
+    CHECK(mkdir("/new/shared", 0755) == 0 && chmod("/new/shared", 01777) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(setgid(34) == 0 && setuid(12) == 0);
+        CHECK((fd = open("/new/shared/made", O_CREAT | O_WRONLY, 0644)) >= 0);
+        CHECK(is_of("/new/shared/made", 12, 34) && is_of("/new/owned", 0, 0));
+        CHECK(mkdir("/new/shared/dir", 0755) == 0 && is_of("/new/shared/dir", 12, 34));
+        CHECK(open("/new/shared/made", O_CREAT | O_EXCL | O_WRONLY, 0644) < 0 && errno == EEXIST);
+        CHECK((fd = open("/new/shared/made", O_CREAT | O_WRONLY, 0644)) >= 0);
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(is_of("/new/shared/made", 12, 34) && unlink("/new/shared/made") == 0);
+    CHECK(rmdir("/new/shared/dir") == 0 && rmdir("/new/shared") == 0);
+    CHECK(unlink("/new/owned") == 0 && unlink("/new/to-owned") == 0);
+    close(fd);
+}
+
 static void sockets(void)
 {
     struct sockaddr_un at = { AF_UNIX, "/dir/sock" }, got;
@@ -473,6 +527,7 @@ int main(int argc, char **argv)
     paths(argv[2]);
     dirs();
     changes();
+    owners();
     sockets();
     proc();
     programs();

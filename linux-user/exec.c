@@ -335,22 +335,21 @@ static void add_options(Scratch *s, const ExecFile *f)
     }
 }
 
-/* How the child finds the program: its path, or for one known by its descriptor that as well. NULL:
- * a script behind a descriptor that closes. */
+/* How the child names the program, which it gets open as well: the path may lead through a
+ * descriptor that closes. NULL: a script known by such a descriptor alone. */
 static const char *child_path(Scratch *s, const ExecFile *f)
 {
-    if (f->dirfd == AT_FDCWD || f->guest_path[0] == '/') {
-        return f->guest_path[0] == '-' ? keep(s, g_strconcat("./", f->guest_path, NULL))
-                                       : f->guest_path;
+    const char *name = f->guest_path;
+    if (f->dirfd != AT_FDCWD && name[0] != '/') {
+        /* a script's interpreter opens it by that name */
+        if (exec_kind(f->fd) == EXEC_SCRIPT && fcntl(f->dirfd, F_GETFD) & FD_CLOEXEC) {
+            return NULL;
+        }
+        name = keep(s, g_strdup_printf("/dev/fd/%d%s%s", f->dirfd, *name ? "/" : "", name));
     }
-    char *name =
-        g_strdup_printf("/dev/fd/%d%s%s", f->dirfd, *f->guest_path ? "/" : "", f->guest_path);
-    if (exec_kind(f->fd) == EXEC_SCRIPT) {      /* its interpreter opens it by that name */
-        return fcntl(f->dirfd, F_GETFD) & FD_CLOEXEC ? (g_free(name), NULL) : keep(s, name);
-    }
-    int fd = dup(f->fd);                        /* not close-on-exec; rivet closes it */
-    add_option(s, "-execfd", keep(s, g_strdup_printf("%d", fd)));
-    return keep(s, name);
+    fcntl(f->fd, F_SETFD, 0); /* rivet closes it, as we do when the call fails */
+    add_option(s, "-execfd", keep(s, g_strdup_printf("%d", f->fd)));
+    return name[0] == '-' ? keep(s, g_strconcat("./", name, NULL)) : name;
 }
 
 /* ---- the call ---- */

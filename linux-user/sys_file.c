@@ -5,10 +5,12 @@
  * flags, fcntl commands and ioctl numbers are asm-generic on both sides and pass unchanged; struct
  * stat is converted.
  */
+#include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -187,6 +189,43 @@ abi_long sys_fcntl(CPUState *cpu, const abi_ulong *a)
         return -EBADF;
     }
     return safe_syscall(__NR_fcntl, a[0], a[1], maybe_pointer(a[2]), 0, 0, 0);
+}
+
+/* Is fd the directory of this process's descriptors? */
+static bool lists_descriptors(int fd)
+{
+    char dir[PATH_MAX];
+    return (proc_fd_lies(fd, "fd", dir) || proc_fd_lies(fd, "fdinfo", dir)) && proc_is_our_task(dir);
+}
+
+/* The number that a name is, of a descriptor of ours. */
+static bool names_ours(const char *name)
+{
+    return g_ascii_isdigit(*name) && fd_is_ours(atoi(name));
+}
+
+/* Without our own descriptors: names are looked at first, for most directories have no such. */
+abi_long sys_getdents64(CPUState *cpu, const abi_ulong *a)
+{
+    for (;;) {
+        abi_long len = sys_forward(cpu, a), kept = 0;
+        if (len <= 0 || owned_count == 0) {
+            return len;
+        }
+        char *buf = g2h(a[1]);
+        bool listed = false;
+        for (abi_long at = 0, size; at < len; at += size) {
+            struct dirent64 *entry = (struct dirent64 *)(buf + at);
+            size = entry->d_reclen;
+            if (!names_ours(entry->d_name) || !(listed = listed || lists_descriptors((int)a[0]))) {
+                memmove(buf + kept, entry, (size_t)size);
+                kept += size;
+            }
+        }
+        if (kept > 0) {
+            return kept;
+        }
+    }
 }
 
 /* Files of /proc are read as they are when the reader comes to their beginning. */

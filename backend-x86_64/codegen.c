@@ -178,12 +178,17 @@ void emit_helper_arg(BackendContext *be, unsigned i, Opnd o, int tmp)
     emit_store(&be->e, disp, o.reg);
 }
 
-void emit_helper_call(BackendContext *be, unsigned nr)
+void emit_helper_call_left(BackendContext *be, unsigned nr)
 {
-    emit_pins_leave(be);
     emit_mov_ri(&be->e, RAX, nr);
     emit_call_to(&be->e, be->cfg.call_helper);
     be->after_call = be->e.ptr;
+}
+
+void emit_helper_call(BackendContext *be, unsigned nr)
+{
+    emit_pins_leave(be);
+    emit_helper_call_left(be, nr);
     emit_pins_enter(be);
 }
 
@@ -309,6 +314,7 @@ bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t c
     be->pc = 0;
     be->ncold = be->nlabel_refs = be->ninsns = 0;
     be->after_call = NULL;
+    be->nfma = 0;
     assert(ir->nslots <= G_N_ELEMENTS(res->slots));
     res->nslots = ir->nslots;
     ra_begin(be);

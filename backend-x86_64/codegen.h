@@ -37,6 +37,7 @@
 
 enum { BACKEND_MAX_PIN_INT = 11, BACKEND_MAX_PIN_FP = 12 };
 enum { BACKEND_MAX_PINS = BACKEND_MAX_PIN_INT + BACKEND_MAX_PIN_FP, BACKEND_MAX_SLOTS = 62 };
+enum { BACKEND_SPILL_SLOTS = 40 };
 enum { BACKEND_RAS_SEARCH = 16, BACKEND_RAS_SLACK = 16 * (BACKEND_RAS_SEARCH + 1) };
 #define BACKEND_EXIT_REQUESTED UINT32_MAX
 
@@ -68,7 +69,7 @@ typedef struct BackendLayout {
     int32_t helper_ra;          /* u64: host return address of the helper call that runs (for unwinding) */
     int32_t helper_table;       /* pointers to functions, by helper number (table lies in env's block) */
     int32_t scratch;            /* u64[4]: for the emitters */
-    int32_t spill;              /* u64[32]: spill slots of temps */
+    int32_t spill;              /* u64[BACKEND_SPILL_SLOTS]: spill slots of temps, and the like */
     int32_t jump_cache;         /* JumpCacheEntry[1 << jump_cache_bits] */
     int32_t second_cache;       /* JumpCacheEntry[1 << BACKEND_SECOND_CACHE_BITS] */
     int32_t consts;             /* BackendConsts, 64-aligned */

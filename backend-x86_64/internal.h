@@ -35,6 +35,14 @@ struct ColdStub {
     uint64_t k[2];              /* free for the emitter */
 };
 
+/* A fused multiply-add whose result is not checked yet (lower_fma.c). */
+enum { FMA_GROUP = 4 };
+typedef struct FmaOwed {
+    const IrOp *op;
+    int8_t factor[2];           /* registers; NOREG: in memory, kept for it */
+    int8_t out;                 /* register to be tested; NOREG: that of a later one tells */
+} FmaOwed;
+
 typedef struct LabelRef {
     uint32_t label;
     uint8_t *field;
@@ -73,6 +81,8 @@ struct BackendContext {
     unsigned ninsns;
     uint32_t *relocs;
     uint8_t *after_call;        /* end of the last helper call emitted */
+    FmaOwed fma[FMA_GROUP];     /* in work or waiting for their check */
+    unsigned nfma;
     uint8_t *leave_tail;        /* lea rax, [header]; jmp leave: shared by the stubs; or NULL */
 };
 
@@ -111,6 +121,8 @@ void cold_restore(BackendContext *be, ColdStub *s, uint32_t but);
  * after ra_spill_all(), in a stub between cold_save() and cold_restore().
  */
 void emit_helper_call(BackendContext *be, unsigned nr);
+/* The same between emit_pins_leave() and emit_pins_enter(). */
+void emit_helper_call_left(BackendContext *be, unsigned nr);
 /* helper_args[i] = o (either class); an OPND_MEM goes through tmp, an int scratch register. */
 void emit_helper_arg(BackendContext *be, unsigned i, Opnd o, int tmp);
 

@@ -94,8 +94,7 @@ ColdStub *fp_cold_helper(BackendContext *be, unsigned nr, const IrOp *op, const 
     return s;
 }
 
-/* An op that is a helper call and no more. */
-static void always_helper(BackendContext *be, ColdStub *s)
+void fp_always_helper(BackendContext *be, ColdStub *s)
 {
     cold_jmp(be, s);
     cold_back(be, s);
@@ -140,57 +139,6 @@ void lower_fsqrt(BackendContext *be, const IrOp *op, const Opnd *in, int out)
 }
 
 /*
- * Fused multiply-add. A NaN result goes to the helper for two reasons: the op's NaN is canonical,
- * and the host does not raise invalid for inf * 0 + quiet NaN. The helper need not see c: of the
- * NaN results those that are c's doing have raised what they must, so a quiet NaN in its place
- * adds just what the product raises.
- */
-void lower_fma(BackendContext *be, const IrOp *op, const Opnd *in, int out)
-{
-    static const X86Insn insns[4][2] = {
-        { X86_VFMADD213, X86_VFMADD231 },
-        { X86_VFMSUB213, X86_VFMSUB231 },
-        { X86_VFNMADD213, X86_VFNMADD231 },
-        { X86_VFNMSUB213, X86_VFNMSUB231 },
-    };
-    unsigned variant = (unsigned)(op->opcode - IR_fmadd), w = is_f64(op);
-    Opnd how = opnd_imm(variant | w << 2);
-    /* The order of the rows is the helper's numbering. */
-    _Static_assert(IR_fmsub == IR_fmadd + 1 && IR_fnmsub == IR_fmadd + 2 &&
-                   IR_fnmadd == IR_fmadd + 3, "order of the fused ops");
-    if (!have(be, HOST_FMA)) {
-        ColdStub *s = fp_cold_helper(be, be->cfg.helper.fma_slow, op, in, out);
-        s->in[3] = how;
-        always_helper(be, s);
-        return;
-    }
-    int a = in[0].reg, b = in[1].reg;
-    Opnd c = in[2], args[IR_MAX_IN] = { in[0], in[1] };
-    /* The single forms are the double's opcodes with W = 0; VEX.W is all that differs. */
-    if (opnd_is_reg(c, out) && out != a && out != b) {
-        vex_rrr(&be->e, insns[variant][1], w, out, a, b);
-    } else {
-        if (out == a || out == b) {
-            int keep = ra_temp(be, IR_FP);
-            emit_movx(&be->e, keep, out);
-            for (unsigned i = 0; i < 2; i++) {
-                args[i] = opnd_is_reg(in[i], out) ? opnd_reg(keep) : in[i];
-            }
-            vex_rro(&be->e, insns[variant][0], w, out, out == a ? b : a, c);
-        } else {
-            emit_movx(&be->e, out, a);
-            vex_rro(&be->e, insns[variant][0], w, out, b, c);
-        }
-    }
-    ColdStub *s = fp_cold_helper(be, be->cfg.helper.fma_slow, op, args, out);
-    s->in[2] = w ? FP_CONST(be, nan64) : FP_CONST(be, nan32);
-    s->in[3] = how;
-    fp_comi(be, by_type(op, X86_UCOMISS, X86_UCOMISD), out, opnd_reg(out));
-    cold_jcc(be, X86_P, s);
-    cold_back(be, s);
-}
-
-/*
  * The host's min and max return the second operand when the operands are zeros or one is a NaN, so
  * taking it both ways round and joining the signs is right for all but NaN. Those go to the helper
  * first, because the host would raise invalid for quiet ones.
@@ -232,17 +180,12 @@ static bool never_signalling(const BackendContext *be, const IrOp *op)
     return false;
 }
 
-static int32_t canonical_nan(const BackendContext *be, const IrOp *op)
-{
-    return (is_f64(op) ? FP_CONST(be, nan64) : FP_CONST(be, nan32)).disp;
-}
-
 static void cold_fcanon(BackendContext *be, ColdStub *s)
 {
     if (s->k[0]) {
         x86_rm(&be->e, X86_LDMXCSR, 0, 0, RBP, fp_scratch(be));
     }
-    emit_load(&be->e, s->out, canonical_nan(be, s->op));
+    emit_load(&be->e, s->out, fp_nan(be, s->op).disp);
     cold_return(be, s);
 }
 
@@ -253,7 +196,7 @@ static void cold_fcanon_pair(BackendContext *be, ColdStub *s)
     for (unsigned i = 0; i < 2; i++) {
         fp_comi(be, by_type(s->op, X86_UCOMISS, X86_UCOMISD), r[i], opnd_reg(r[i]));
         uint8_t *number = emit_jcc8(&be->e, X86_NP);
-        emit_load(&be->e, r[i], canonical_nan(be, s->op));
+        emit_load(&be->e, r[i], fp_nan(be, s->op).disp);
         emit_here8(&be->e, number);
     }
     cold_return(be, s);

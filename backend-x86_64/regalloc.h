@@ -27,7 +27,8 @@ extern const int8_t x86_pin_int[BACKEND_MAX_PIN_INT];   /* rbx rsi rdi r8 .. r15
 extern const int8_t x86_pin_fp[BACKEND_MAX_PIN_FP];     /* xmm4 .. xmm15 */
 
 enum {
-    RA_SPILL_SLOTS = 24,        /* the other eight of layout.spill serve cold stubs */
+    RA_SPILL_SLOTS = 24,        /* the eight of layout.spill that follow serve cold stubs */
+    RA_ALL_SLOTS = 32,          /* what then follows, lower_fma.c */
     RA_SCRATCH_INT = 1 << RAX | 1 << RCX | 1 << RDX,
     RA_SCRATCH_FP = 1 << XMM0 | 1 << XMM1 | 1 << XMM2 | 1 << XMM3,
     RA_SCRATCH = RA_SCRATCH_INT | RA_SCRATCH_FP,

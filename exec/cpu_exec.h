@@ -43,7 +43,7 @@ typedef struct CPUState {
     BackendMark marks[BACKEND_MARKS];
     uint64_t helper_args[4];
     uint64_t scratch[4];
-    uint64_t spill[32];
+    uint64_t spill[BACKEND_SPILL_SLOTS];
     BackendConsts consts;
     uint64_t helper_table[MAX_HELPERS];
 

@@ -136,6 +136,9 @@ static inline bool ir_call_lands(const IrOp *op)
     return (op->opcode == IR_call_tb || op->opcode == IR_call_ptr) && op->next->opcode == IR_landing;
 }
 
+/* Can op tell one quiet NaN from another in its inputs of type t? (opt_canon.c) */
+bool ir_sees_nan(const IrOp *op, IrType t);
+
 /* The helper table that verify, dump, parse, interp and optimize consult. Set once at start. */
 void ir_set_helpers(const IrHelper *table, unsigned n);
 extern const IrHelper *ir_helpers;

@@ -16,8 +16,7 @@ typedef struct Waiting {
     unsigned n;                 /* globals in order[]; those of dropped ones have a NULL op */
 } Waiting;
 
-/* Can op tell one quiet NaN from another in its inputs of type t? */
-static bool sees_nan(const IrOp *op, IrType t)
+bool ir_sees_nan(const IrOp *op, IrType t)
 {
     switch (op->opcode) {
     case IR_fadd:
@@ -104,7 +103,7 @@ void opt_defer_canon(IrContext *ir)
         for (unsigned i = 0; i < op->nin; i++) {
             const IrTemp *t = op->in[i];
             if (t->kind == IR_GLOBAL && w.op[t->index] &&
-                sees_nan(op, (IrType)w.op[t->index]->type)) {
+                ir_sees_nan(op, (IrType)w.op[t->index]->type)) {
                 wake(ir, &w, op, t->index);
             }
         }

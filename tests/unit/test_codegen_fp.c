@@ -32,7 +32,7 @@ typedef struct TestEnv {
     uint64_t fpr[32];
     uint64_t pc;
     uint32_t fp_status, exit_request, host_mxcsr;
-    uint64_t host_sp, ras_sp, helper_ra, fault_addr, helper_args[4], scratch[4], spill[32];
+    uint64_t host_sp, ras_sp, helper_ra, fault_addr, helper_args[4], scratch[4], spill[BACKEND_SPILL_SLOTS];
     BackendConsts consts;
     uint64_t helpers[8];
     JumpCacheEntry jump_cache[16];
@@ -443,6 +443,17 @@ static void gen_op(IrOpcode opc, IrType t, IrTemp *out, IrTemp *const in[3], uin
     }
 }
 
+/* env as it is, in all rounding modes. */
+static void run_rounds(void)
+{
+    uint32_t fflags = below(4) ? 0 : below(32);
+    for (unsigned m = 0; m < G_N_ELEMENTS(host_rounds); m++) {
+        TestEnv again = env;
+        tb_run(fflags, host_rounds[m]);
+        env = again;
+    }
+}
+
 static void run_values(ValueKind kind, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -451,12 +462,7 @@ static void run_values(ValueKind kind, unsigned n)
             env.fpr[r] = extreme ? extreme_value(kind) : fp_value(kind);
             env.gpr[r] = value_int();
         }
-        uint32_t fflags = below(4) ? 0 : below(32);
-        for (unsigned m = 0; m < G_N_ELEMENTS(host_rounds); m++) {
-            TestEnv again = env;
-            tb_run(fflags, host_rounds[m]);
-            env = again;
-        }
+        run_rounds();
     }
 }
 
@@ -712,6 +718,56 @@ START_TEST(test_canon_runs)
 }
 END_TEST
 
+/* Fused ops whose checks wait for each other, with what overwrites their factors, sees a NaN, or goes
+ * on with it in between. */
+START_TEST(test_fma_groups)
+{
+    set_features((unsigned)_i);
+    BackendContext *be = backend_new(&cfg);
+    for (unsigned i = 0; i < 400 * scale(); i++) {
+        IrType t = i & 1 ? IR_F32 : IR_F64;
+        unsigned first = 7 + below(3), n = 2 + below(i & 2 ? 3 : 8), nregs = 3 + below(6);
+        IrTemp *last = fpr[first];
+        tb_begin();
+        for (unsigned j = 0; j < n; j++) {
+            IrTemp *r[4];
+            for (unsigned k = 0; k < 4; k++) {
+                r[k] = below(4) ? fpr[first + below(nregs)] : last;
+            }
+            last = r[0];
+            ir_gen_insn_start(ir, IR_I64, 0x1000 + 4 * j, 4);
+            switch (below(8)) {
+            case 0:
+                ir_build(ir, IR_fadd + below(3), t, r[0], 2, r[1], r[2], NULL, NULL, 0, 0, 0);
+                ir_gen_fcanon(ir, t, r[0], r[0]);
+                break;
+            case 1:
+                ir_gen_fneg(ir, t, r[0], r[1]);
+                break;
+            case 2:
+                ir_gen_flt(ir, t, gpr[8], r[0], r[1]);
+                break;
+            default:
+                ir_build(ir, IR_fmadd + below(4), t, r[0], 3, r[1], r[2], r[3], NULL, 0, 0, 0);
+                break;
+            }
+        }
+        tb_compile(be);
+        run_values(t == IR_F32 ? VALUE_F32 : VALUE_F64, 4);
+        for (unsigned j = 0; j < 40; j++) {
+            /* invalid products, and quiet NaNs that nothing was raised for */
+            const double few[] = { 0, -INFINITY, (double)NAN, 1, 2 };
+            for (unsigned k = 0; k < 32; k++) {
+                double d = few[below(3 + j % 3)];
+                env.fpr[k] = t == IR_F32 ? bits32((float)d) : bits64(d);
+            }
+            run_rounds();
+        }
+    }
+    backend_free(be);
+}
+END_TEST
+
 START_TEST(test_fault_sync)
 {
     set_features(0);
@@ -776,6 +832,7 @@ int main(void)
     tcase_add_test(tc, test_fault_sync);
     tcase_add_loop_test(tc, test_ops, 0, G_N_ELEMENTS(op_cases));
     tcase_add_loop_test(tc, test_mix, 0, 2);
+    tcase_add_loop_test(tc, test_fma_groups, 0, G_N_ELEMENTS(feature_sets));
     tcase_add_loop_test(tc, test_canon_runs, 0, G_N_ELEMENTS(feature_sets));
     suite_add_tcase(suite, tc);
     return run_suite(suite);

@@ -408,6 +408,8 @@ static abi_long exec_rivet(Task *task, Scratch *s, const ExecFile *f, char **env
     return ret;
 }
 
+/* The host's program starts without our PR_SET_MDWE: it could not be taken back where the call
+ * fails, and would bind the translator, of the parent as well after a vfork. */
 static abi_long exec_host(Scratch *s, const ExecFile *f, char **envp)
 {
     fd_room_end(f->room);

@@ -278,8 +278,8 @@ static void see_to_maker(const Tracee *t, pid_t maker)
     }
 }
 
-/* t runs a native program: the guest sees its stops as the host has them, but none at system calls.
- * */
+/* t runs a native program: the guest sees its stops as the host has them, but none at system calls,
+ * whose numbers and registers it would take for its own architecture's. */
 static void become_foreign(Tracee *t)
 {
     t->foreign = true;
@@ -336,7 +336,7 @@ static int look_at_event(Tracee *t, int event, int sig)
         break;
     case TRACE_EVENT_EXIT:
         wanted = t->reported;
-        t->task = 0;            /* nothing is to be written there */
+        t->task = 0; /* nothing is to be written there; registers: as at the last stop */
         break;
     default:
         break;

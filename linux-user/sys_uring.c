@@ -116,7 +116,9 @@ void uring_mapped(int fd, abi_ulong off, abi_ulong addr)
 
 abi_long sys_io_uring_setup(CPUState *cpu, const abi_ulong *a)
 {
-    /* What is in a ring cannot be translated, and where it lies is for the host to choose. */
+    /* With a guest_base requests and completions have addresses everywhere. Where a ring lies is
+     * for the host to choose, which knows no -R. In a root by paths the names of sockets would be
+     * the host's, and all paths where the kernel takes the requests by itself. */
     if (guest_base || guest_reserved() || path_is_root()) {
         return -ENOSYS;
     }

@@ -19,13 +19,11 @@
 
 #include "exec/code_buffer.h"
 #include "exec/image_private.h"
-#include "exec/own_map.h"
 #include "exec/perf_map.h"
 #include "exec/stats.h"
 #include "frontend/translator.h"
 
 enum { MAX_IMAGES = 256, MAX_RANGES = 512, BUILD_ID_BYTES = 64 };
-enum { TOUCH_WHOLE = 512 << 10 };       /* images of up to so many bytes are needed whole, more or less */
 enum { TOUCH_AFTER = 24 * 3600 };       /* an image in use looks no older than that, in seconds */
 
 uint64_t image_config;
@@ -202,9 +200,6 @@ static bool map_image(CodeImage *im, int fd, size_t size)
     }
     free_room += span;
     im->h = (const void *)p;
-    if (size <= TOUCH_WHOLE) {
-        own_touch(p, size, false);
-    }
     if (!memory_is_ours) {
         drop_alone(im);
     }

@@ -62,7 +62,7 @@ typedef struct ThreadTask {
  * needs no part of the heap of its own. */
 enum { MAX_IDLE_TASKS = 32 };
 static FORK_PAGE ThreadTask first_task;         /* never freed */
-static _Atomic(Task *) idle_tasks[MAX_IDLE_TASKS] = { &first_task.task };
+static FORK_PAGE _Atomic(Task *) idle_tasks[MAX_IDLE_TASKS] = { &first_task.task };
 
 bool thread_is_alone(void)
 {

@@ -90,6 +90,12 @@ static bool has_key(const TranslationBlock *tb, uint64_t pc, uint32_t flags, uin
     return tb->pc == pc && tb->flags == flags && tb->cflags == cflags;
 }
 
+void tb_lookup_soon(uint64_t pc, uint32_t flags)
+{
+    const TbHash *h = atomic_load_explicit(&tb_hash, memory_order_acquire);
+    __builtin_prefetch(&h->entry[tb_hash_start(h, pc, flags)]);
+}
+
 TranslationBlock *tb_lookup(uint64_t pc, uint32_t flags, uint32_t cflags)
 {
     const TbHash *h = atomic_load_explicit(&tb_hash, memory_order_acquire);

@@ -18,6 +18,8 @@ extern _Atomic unsigned tb_drops;
 
 void tb_cache_init(void);
 TranslationBlock *tb_lookup(uint64_t pc, uint32_t flags, uint32_t cflags);
+/* There will be one: its way through memory can begin. */
+void tb_lookup_soon(uint64_t pc, uint32_t flags);
 
 /* Make tb findable: hash, page lists, address order. tb_lock held. */
 void tb_insert(TranslationBlock *tb);

@@ -219,6 +219,7 @@ static void finish_tb(TranslationBlock *t, const TranslationBlock *draft, const 
     memcpy((uint8_t *)t - tail_size, tail, tail_size);
     for (unsigned n = 0; n < res->nslots; n++) {
         TBJump *j = &t->jump[n];
+        tb_lookup_soon(res->slots[n].pc, draft->flags);     /* for link_known() */
         *j = (TBJump){ .pc = res->slots[n].pc,
                        .patch = tb_ref_to(j, code + res->slots[n].patch),
                        .stub = tb_ref_to(j, code + res->slots[n].stub),

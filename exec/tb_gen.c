@@ -93,6 +93,15 @@ static bool lands(const DisasContext *dc, uint64_t ret)
     return tb_lookup(ret, dc->base.tb_flags, dc->base.cflags) != NULL;
 }
 
+/* Is there a TB at pc already? A short one is better had again than jumped to, above all if it ends with a
+ * computed jump, as an interpreter's dispatch does: each copy has its own prediction. */
+static bool joins(const DisasContext *dc, uint64_t pc)
+{
+    enum { MIN_INSNS = 16 };
+    const TranslationBlock *tb = tb_lookup(pc, dc->base.tb_flags, dc->base.cflags);
+    return tb && tb->insns >= MIN_INSNS;
+}
+
 IrContext *tb_gen_begin(void)
 {
     ir_reset(gen_ir);
@@ -133,6 +142,7 @@ static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t fl
     w->dc = &dc->base;
     tb_gen_prepare(dc, &src, pc, flags, cflags);
     dc->lands = landing ? lands : NULL;
+    dc->joins = landing ? NULL : joins;
     tb_gen_begin();
     translator_loop(&riscv_translator_ops, &dc->base);
     gen_ir->nslots = dc->base.nslots;

@@ -3,7 +3,8 @@
  *
  * A TB is a superblock: one entry, a run of contiguous guest code. Conditional branches leave it by
  * brcond_tb and translation goes on behind them, until an unconditional jump, an exit, or one of
- * translator_loop()'s limits. A call ends it, or has a landing behind it, if the caller wants that.
+ * translator_loop()'s limits, or where the caller wants it to join another. A call ends it, or has a
+ * landing behind it, if the caller wants that.
  *
  * Known constants (lui, auipc, li and what addi, slli make of them) are tracked per register from
  * the TB's start, so that auipc + jalr becomes a direct call. What is known stays known over brcond_tb;
@@ -219,6 +220,10 @@ static void riscv_insn_start(DisasContextBase *base)
     DisasContext *dc = riscv_dc(base);
     unsigned wanted;
     dc->pc = base->pc_next;
+    if (dc->joins && base->num_insns && dc->joins(dc, dc->pc)) {
+        base->is_jmp = DISAS_TOO_MANY;
+        return;
+    }
     dc->len = fetch_insn(dc, dc->pc, &dc->insn, &wanted);
     if (dc->len) {
         ir_gen_insn_start(base->ir, IR_I64, dc->pc, dc->len);

@@ -2,7 +2,7 @@
  * tests/unit/test_tb_gen.c: the whole pipeline on blocks as long and heavy as they come: each row
  * of insns.def by itself, with random operands, until the TB ends. No table on the way may
  * overflow, and a TB must fit the smallest code buffer that -tb-size takes. And TBs that are made
- * longer.
+ * longer, and that join others.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -157,6 +157,32 @@ START_TEST(test_extend)
 }
 END_TEST
 
+/* A TB ends where a long one begins already, and jumps there; a short one is had again. */
+START_TEST(test_join)
+{
+    static const uint32_t nop = 0x00000013, ret = 0x00008067;
+    exec_options.code_buffer_size = CODE_BUFFER_MIN;
+    char *err = NULL;
+    ck_assert(rv_cpu_model("max", &exec_options.exts, &err));
+    exec_init();
+    CPUState *cpu = cpu_create();
+    bool full;
+    uint64_t pc = (uint64_t)code, at_long = pc + 16, at_short = pc + 60;
+    for (unsigned at = 0; at < 80; at += 4) {
+        memcpy(code + at, &nop, 4);
+    }
+    memcpy(code + 80, &ret, 4);
+    TranslationBlock *tail = tb_gen_code(cpu, at_short, 0, CF_OPT, &full);
+    ck_assert_uint_eq(tail->size, 24);
+    tail = tb_gen_code(cpu, at_long, 0, CF_OPT, &full);
+    ck_assert_uint_eq(tail->size, 68);
+    TranslationBlock *tb = tb_gen_code(cpu, pc, 0, CF_OPT, &full);
+    ck_assert_uint_eq(tb->size, 16);
+    ck_assert_uint_eq(tb->nslots, 1);
+    ck_assert_ptr_eq(tb_ref_at(&tb->jump[0], tb->jump[0].to), tail);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tb_gen");
@@ -169,6 +195,7 @@ int main(void)
     tcase_add_test(tc, test_random_regalloc_plain_host);
     tcase_add_test(tc, test_guest_base);
     tcase_add_test(tc, test_extend);
+    tcase_add_test(tc, test_join);
     suite_add_tcase(s, tc);
     return run_suite(s);
 }

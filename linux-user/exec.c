@@ -493,7 +493,8 @@ static abi_long try_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong arg
         f.dirfd = AT_FDCWD;
         f.flags = 0;
     }
-    f.path = path_resolve_at(f.dirfd, f.guest_path, buf, !(f.flags & AT_SYMLINK_NOFOLLOW));
+    f.path = exe ? proc_exe_host(exe, buf)
+                 : path_resolve_at(f.dirfd, guest_path, buf, !(f.flags & AT_SYMLINK_NOFOLLOW));
     if (!f.path) {
         return -errno;
     }
@@ -505,7 +506,7 @@ static abi_long try_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong arg
         (exe = proc_exe_behind(f.dirfd, host_arg(f.path), exe_buf))) {
         close(f.fd);
         f = (ExecFile){.dirfd = AT_FDCWD,
-                       .path = path_resolve(exe, buf, true),
+                       .path = proc_exe_host(exe, buf),
                        .guest_path = exe,
                        .fd = -1,
                        .room = room};

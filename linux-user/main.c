@@ -170,6 +170,18 @@ static const char *exec_path_of(const Program *p)
     return g_strdup(overlaid && strncmp(host, path_prefix(), len) == 0 ? host + len : host);
 }
 
+/* Does its path lead back to the program, on the same mount? */
+static bool found_by_path(const Program *p)
+{
+    enum { WHAT = STATX_INO | STATX_MNT_ID };
+    struct statx is, found;
+    char buf[PATH_MAX];
+    return statx(p->fd, "", AT_EMPTY_PATH, WHAT, &is) == 0 &&
+           statx(AT_FDCWD, path_resolve(process.exec_path, buf, true), 0, WHAT, &found) == 0 &&
+           is.stx_ino == found.stx_ino && is.stx_dev_major == found.stx_dev_major &&
+           is.stx_dev_minor == found.stx_dev_minor && is.stx_mnt_id == found.stx_mnt_id;
+}
+
 static bool load(Program *p, const CommandLine *cl, abi_ulong *sp, GError **err)
 {
     guest_base = cl->guest_base;
@@ -180,7 +192,12 @@ static bool load(Program *p, const CommandLine *cl, abi_ulong *sp, GError **err)
     if (!elf_load(p->fd, p->path, err) || !vdso_map(err)) {
         return false;
     }
-    close(p->fd);
+    if (found_by_path(p)) {
+        close(p->fd);
+    } else {
+        process.exec_fd = p->fd;
+        fd_own(&process.exec_fd);
+    }
     return stack_build(p->argc, p->argv, cl->envp, sp, err);
 }
 

@@ -4,11 +4,13 @@
  *
  * A path that ends in "exe" is looked at before the call. A symbolic link of another name is found
  * out when what it led to is the emulator: then the path is walked link by link, and only if one of
- * them is such a link is the guest's program meant. Ours is process.exec_path; that of another
+ * them is such a link is the guest's program meant. Ours is process.exec_path, or open as
+ * process.exec_fd: a file without a name, one that lies on a mount of its own; that of another
  * process which runs under the same emulator is the file that is mapped where its code begins.
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -139,6 +141,15 @@ const char *proc_exe_behind(int dirfd, abi_ulong host_path, char buf[PATH_MAX])
     return found ? exe_of(dir, buf) : NULL;
 }
 
+const char *proc_exe_host(const char *exe, char buf[PATH_MAX])
+{
+    if (exe == process.exec_path && process.exec_fd >= 0) {
+        snprintf(buf, PATH_MAX, "/proc/self/fd/%d", process.exec_fd);
+        return buf;
+    }
+    return path_resolve(exe, buf, true);
+}
+
 bool proc_runs_file(const struct stat *file)
 {
     bool runs = false;
@@ -152,7 +163,7 @@ bool proc_runs_file(const struct stat *file)
         snprintf(dir, sizeof(dir), "/proc/%s", e->d_name);
         const char *exe = exe_of(dir, path);
         struct stat st;
-        runs = exe && stat(path_resolve(exe, buf, true), &st) == 0 && st.st_ino == file->st_ino &&
+        runs = exe && stat(proc_exe_host(exe, buf), &st) == 0 && st.st_ino == file->st_ino &&
                st.st_dev == file->st_dev;
     }
     if (proc) {
@@ -167,7 +178,7 @@ static abi_long open_program(const char *path, int flags)
     if (flags & (O_ACCMODE | O_TRUNC) && !(flags & O_PATH)) {
         return -ETXTBSY;
     }
-    path = path_resolve(path, buf, true);
+    path = proc_exe_host(path, buf);
     return safe_syscall(__NR_openat, (abi_ulong)AT_FDCWD, host_arg(path), (abi_ulong)flags, 0, 0,
                         0);
 }

@@ -40,6 +40,8 @@ bool proc_names_exe(abi_ulong path);
 const char *proc_exe(int dirfd, abi_ulong path, char buf[PATH_MAX]);
 /* The same for any path that leads to the emulator: does it by such a link? */
 const char *proc_exe_behind(int dirfd, abi_ulong host_path, char buf[PATH_MAX]);
+/* Where the host finds what one of these two has told. */
+const char *proc_exe_host(const char *exe, char buf[PATH_MAX]);
 bool proc_is_emulator(uint64_t dev, uint64_t ino);
 /* Open the program of the process of directory dir, as proc_self_open(); and as proc_self_opened().
  * */

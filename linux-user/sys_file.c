@@ -462,7 +462,7 @@ static const char *program_meant(abi_ulong dirfd, abi_ulong path, abi_ulong flag
     char exe[PATH_MAX];
     const char *program =
         flags & AT_SYMLINK_NOFOLLOW ? NULL : proc_exe_behind((int)dirfd, path, exe);
-    const char *host = program ? path_resolve(program, buf, true) : NULL;
+    const char *host = program ? proc_exe_host(program, buf) : NULL;
     return host == exe ? strcpy(buf, exe) : host;
 }
 

@@ -32,7 +32,7 @@ abi_ulong path_arg(abi_ulong dirfd, abi_ulong addr, PathFinal final, char buf[PA
         char exe[PATH_MAX];
         const char *program = proc_exe((int)dirfd, addr, exe);
         if (program) {
-            const char *host = path_resolve(program, buf, true);
+            const char *host = proc_exe_host(program, buf);
             return host_arg(host == exe ? strcpy(buf, exe) : host);
         }
     }

@@ -59,7 +59,7 @@ extern __thread Task *current_task;
 typedef struct Process {
     const char *exec_path;          /* absolute path of the program, as the guest sees it */
     const char *exec_arg;           /* as given */
-    int exec_fd;                    /* AT_EXECFD or -1 */
+    int exec_fd; /* the program, where exec_path does not lead to it; else -1 */
     abi_ulong entry, interp_base, load_bias, phdr, phnum, phent, elf_entry;
     abi_ulong start_code, end_code, start_data, end_data, start_brk, brk;   /* brk: mmap_lock */
     abi_ulong stack_bottom, stack_limit, start_stack, arg_start, arg_end, env_start, env_end;

@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "check.h"
+
+enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
 
 static int status_of(pid_t pid)
 {
@@ -72,12 +75,13 @@ static int copy_in_memory(void)
 {
     char buf[65536];
     ssize_t n;
-    int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), to = memfd_create("x", MFD_CLOEXEC);
+    int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), to = memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     CHECK(from >= 0 && to >= 0);
     while ((n = read(from, buf, sizeof(buf))) > 0) {
         CHECK(write(to, buf, (size_t)n) == n);
     }
     close(from);
+    CHECK(fcntl(to, F_ADD_SEALS, SEALS) == 0);
     return to;
 }
 
@@ -116,15 +120,33 @@ static void listed_singly(void)
     close(fd);
 }
 
+/* /proc/self/exe is the file that runs, one without a name too. */
+static int child(const char *word)
+{
+    struct stat by_path, by_fd;
+    char magic[4];
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    CHECK(fd == 3 && read(fd, magic, 4) == 4 && !memcmp(magic, "\177ELF", 4));
+    CHECK(fstat(fd, &by_fd) == 0 && stat("/proc/self/exe", &by_path) == 0);
+    CHECK(by_fd.st_ino == by_path.st_ino && by_fd.st_dev == by_path.st_dev);
+    int seals = fcntl(fd, F_GET_SEALS);
+    CHECK(seals == SEALS || (seals == -1 && strcmp(word, "again")));
+    close(fd);
+    if (seals == SEALS && strcmp(word, "again")) {
+        execl("/proc/self/exe", "prog", "again", NULL);
+        CHECK(!"executed");
+    }
+    return 42;
+}
+
 int main(int argc, char **argv)
 {
-    (void)argv;
     if (argc > 1) {
         for (int fd = 3; fd < 10; fd++) {
             CHECK(fcntl(fd, F_GETFD) < 0);
         }
         listed("/proc/self/fd");
-        return 42;
+        return child(argv[1]);
     }
     for (int fd = 3; fd < 256; fd++) {      /* of whoever started the test */
         close(fd);

@@ -18,6 +18,7 @@
 enum {
     MAX_SLOTS = 60 - (int)REGION_MAX_GUESSES,   /* ir_op_slots() */
     MAX_EXITS = MAX_SLOTS, MAX_MISSES = 64,
+    MAX_UNROLLED = 16,          /* insns of a loop that is there twice */
 };
 _Static_assert(MAX_SLOTS <= (int)BACKEND_MAX_SLOTS, "slots of a region");
 _Static_assert(REGION_MAX_INSNS * 4 <= (int)TB_MAX_BYTES &&
@@ -227,28 +228,58 @@ static void connect_block(Translator *t, IrContext *ir, IrOp *first, const Regio
     }
 }
 
+static IrOp *translate_insns(Translator *t, IrContext *ir, const RegionNode *n, unsigned len)
+{
+    TbSource src = { .fetch = fetch_node, .opaque = t };
+    IrOp *last = ir->head.prev;
+    DisasContext dc;
+    tb_gen_prepare(&dc, &src, n->pc, t->code->flags, t->code->cflags);
+    dc.base.max_insns = len;
+    translator_loop(&riscv_translator_ops, &dc.base);
+    t->result->needs_alone |= dc.needs_alone;
+    return last->next;
+}
+
+/* The block ends in a branch to itself: let it go on if it is taken, and jump away if not. */
+static bool turn_branch(IrContext *ir, uint64_t pc)
+{
+    IrOp *end = ir->head.prev, *branch = end->prev;
+    if (end->opcode != IR_goto_tb || branch->opcode != IR_brcond_tb || branch->k[2] != pc) {
+        return false;
+    }
+    branch->k[0] ^= 1;
+    branch->k[2] = end->k[1];
+    ir_op_remove(ir, end);
+    return true;
+}
+
+/* The block n of len insns. If it is short, and a loop by itself, it is there twice: one poll and one
+ * jump back for two rounds. */
+static void translate_block(Translator *t, IrContext *ir, const RegionNode *n, unsigned len)
+{
+    IrOp *first = translate_insns(t, ir, n, len);
+    if (n->header && len <= MAX_UNROLLED && turn_branch(ir, n->pc)) {
+        connect_block(t, ir, first, &n[len - 1]);
+        first = translate_insns(t, ir, n, len);
+    }
+    connect_block(t, ir, first, &n[len - 1]);
+}
+
 static void translate_frame(Translator *t, IrContext *ir, const RegionFrame *f)
 {
     const RegionCode *c = t->code;
-    TbSource src = { .fetch = fetch_node, .opaque = t };
     for (unsigned i = f->first, len; i < f->first + f->n; i += len) {
         const RegionNode *n = &c->node[i];
-        DisasContext dc;
         len = 1;
         while (i + len < f->first + f->n && !n[len].leader) {
             len++;
         }
-        IrOp *last = ir->head.prev;
         t->frame = f;
         ir_gen_set_label(ir, IR_I64, ir->labels[n->label]);
         if (n->header) {
             ir_gen_poll(ir, IR_I64, n->pc);
         }
-        tb_gen_prepare(&dc, &src, n->pc, c->flags, c->cflags);
-        dc.base.max_insns = len;
-        translator_loop(&riscv_translator_ops, &dc.base);
-        t->result->needs_alone |= dc.needs_alone;
-        connect_block(t, ir, last->next, &n[len - 1]);
+        translate_block(t, ir, n, len);
         if (n[len - 1].callee) {
             translate_frame(t, ir, &c->frame[n[len - 1].callee]);
         }

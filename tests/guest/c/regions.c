@@ -100,6 +100,54 @@ __asm__(
 
 static atomic_int spinning;
 
+/* A loop of one block, which may be translated as several rounds: it ends, and faults, in each. */
+extern char round_start[];
+uint64_t rounds(uint64_t **p, long n);
+__asm__(
+    ".globl rounds, round_start\n"
+    "rounds: li t1, 1; li a4, 2; li a5, 3; fcvt.d.l fa5, a1; fcvt.d.l fa4, t1\n"
+    "round_start: ld t0, 0(a0); addi a0, a0, 8; fdiv.d fa5, fa4, fa5; ld t1, 0(t0); add a4, a4, t1\n"
+    "fmadd.d fa5, fa5, fa5, fa4; xor a5, a5, a4; addi a1, a1, -1; bnez a1, round_start\n"
+    "fmv.x.d a1, fa5; xor a4, a4, a1; xor a0, a4, a5; ret\n");
+
+static void on_round(int sig, siginfo_t *si, void *context)
+{
+    ucontext_t *uc = context;
+    unsigned long *r = uc->uc_mcontext.__gregs;
+    mix(r[0] - (uint64_t)round_start);
+    mix(r[5]);
+    mix(r[6]);
+    mix(r[A1]);
+    mix(r[14]);
+    mix(r[15]);
+    mix(uc->uc_mcontext.__fpregs.__d.__f[15]);
+    r[5] = (uint64_t)good;
+    faults++;
+}
+
+static void test_rounds(void)
+{
+    enum { N = 300000 };
+    uint64_t **p = malloc(N * sizeof(*p));
+    struct sigaction sa = { .sa_sigaction = on_round, .sa_flags = SA_SIGINFO };
+    sigaction(SIGSEGV, &sa, NULL);
+    hash = faults = 0;
+    for (int i = 0; i < N; i++) {
+        p[i] = &good[i % 4];
+    }
+    mix(rounds(p, N));
+    for (long n = 1; n < 8; n++) {
+        for (long bad = 0; bad <= n; bad++) {
+            p[bad] = (uint64_t *)16;
+            mix(rounds(p, n));
+            p[bad] = &good[bad % 4];
+        }
+    }
+    printf("rounds: %lu faults, %016lx\n", faults, hash);
+    free(p);
+}
+
+
 static void on_alarm(int sig, siginfo_t *si, void *context)
 {
     ucontext_t *uc = context;
@@ -251,6 +299,7 @@ int main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     test_faults();
+    test_rounds();
     test_divisors();
     test_rewritten();
     test_signals();

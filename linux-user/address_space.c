@@ -16,7 +16,7 @@ static FORK_PAGE pthread_mutex_t mmap_lock = PTHREAD_MUTEX_INITIALIZER;
 FORK_PAGE pthread_mutex_t map_lock = PTHREAD_MUTEX_INITIALIZER;
 /* RLIMIT_AS and RLIMIT_DATA as the guest has set them. mmap_lock. */
 static abi_ulong limit_as = ~(abi_ulong)0, limit_data = ~(abi_ulong)0;
-static bool has_growing;                        /* there was a mapping with MAP_GROWSDOWN; mmap_lock */
+static bool has_growing;                     /* there was a mapping with MAP_GROWSDOWN; mmap_lock */
 static const char claimed[] = "";               /* name of a range that claim() took */
 #define LOWEST ((abi_ulong)0x10000)             /* below, the host has nothing for anybody */
 /* -R, or 0; below its stack, room is looked for from the top. Constant. */

@@ -79,8 +79,8 @@ void drop_code(bool had_code, abi_ulong start, abi_ulong end);
 bool claim(abi_ulong start, abi_ulong end);
 void unclaim(abi_ulong start, abi_ulong end);
 
-/* With guest_reserved(): the highest place for len bytes that is not mapped for the guest, a multiple of
- * align; 0: there is none. */
+/* With guest_reserved(): the highest place for len bytes that is not mapped for the guest, a
+ * multiple of align; 0: there is none. */
 abi_ulong room_find(abi_ulong len, abi_ulong align);
 /* What ended there is mapped no longer (map_clear() says so itself). */
 void room_freed(abi_ulong end);
@@ -95,8 +95,8 @@ bool within_limits(abi_ulong len, bool data, abi_ulong start, abi_ulong end);
 /* There is a mapping with MAP_GROWSDOWN now: from now on operations ask what it grew by. */
 void map_has_growing(void);
 
-/* Make what is watched in [start, end) writable again and mark it (guest_code.c). map_lock is held.
- * */
+/* Make what is watched in [start, end) writable again and mark it (guest_code.c). map_lock is
+ * held. */
 void unwatch(abi_ulong start, abi_ulong end, MapCode code);
 
 abi_long munmap_locked(abi_ulong addr, abi_ulong len);

@@ -2,8 +2,9 @@
  * linux-user/binfmt.c: see binfmt.h. Source: Documentation/admin-guide/binfmt-misc.rst.
  *
  * One entry, called rivet. Flags: P (argv[0] is kept), O (the program comes as a descriptor), C
- * (its set-user-ID counts) and F (rivet is opened now, so that it is there in chroots and containers).
- * Entries of others are never touched: the newest of two would win, and the other come back later.
+ * (its set-user-ID counts) and F (rivet is opened now, so that it is there in chroots and
+ * containers). Entries of others are never touched: the newest of two would win, and the other come
+ * back later.
  */
 #include "linux-user/binfmt.h"
 
@@ -68,8 +69,9 @@ static bool is_mounted(const char *dir, GError **err)
     char *path = file_in(dir, "register");
     bool there = access(path, F_OK) == 0;
     g_free(path);
-    return there ? true
-                 : fail(err, "binfmt_misc is not mounted: mount -t binfmt_misc binfmt_misc %s", dir);
+    return there
+               ? true
+               : fail(err, "binfmt_misc is not mounted: mount -t binfmt_misc binfmt_misc %s", dir);
 }
 
 /* ---- entries ---- */

@@ -12,12 +12,13 @@
 #include "exec/cpu_exec.h"
 #include "linux-user/mmap.h"
 
-/* A terabyte below where Linux begins to look for room, and above all that programs ask for by address. */
+/* A terabyte below where Linux begins to look for room, and above all that programs ask for by
+ * address. */
 #define PLACES_START ((abi_ulong)0x7d0000000000)
 #define PLACES_SIZE ((abi_ulong)1 << 40)
 #define PLACE_STEP ((abi_ulong)1 << 21)     /* a small library needs one page of page table */
 enum { SETTLE_SECONDS = 70 };
-#define FIXED_END ((abi_ulong)1 << 40)      /* below, there is what ELF files and the loader ask for */
+#define FIXED_END ((abi_ulong)1 << 40)   /* below, there is what ELF files and the loader ask for */
 
 typedef struct CodeFile {
     ImageKey key;
@@ -54,16 +55,16 @@ static bool is_program(int fd)
 }
 
 /*
- * Can the file not have changed since its ctime? On the file systems of local disks a write sets the
- * ctime, one through a shared mapping too, though that only when the page is first written to since
- * it was last clean: hence the time, which is twice what pages stay dirty.
+ * Can the file not have changed since its ctime? On the file systems of local disks a write sets
+ * the ctime, one through a shared mapping too, though that only when the page is first written to
+ * since it was last clean: hence the time, which is twice what pages stay dirty.
  */
 static bool is_settled(int fd, const GuestFileId *id)
 {
     static const uint32_t local[] = {
-        0xef53 /* ext2, 3, 4 */, 0x58465342 /* XFS */, 0x9123683e /* Btrfs */, 0x794c7630 /* overlay */,
-        0xf2f52010 /* F2FS */, 0x2fc12fc1 /* ZFS */, 0xca451a4e /* bcachefs */,
-        0x73717368 /* squashfs */, 0xe0f5e1e2 /* EROFS */,
+        0xef53 /* ext2, 3, 4 */,   0x58465342 /* XFS */,      0x9123683e /* Btrfs */,
+        0x794c7630 /* overlay */,  0xf2f52010 /* F2FS */,     0x2fc12fc1 /* ZFS */,
+        0xca451a4e /* bcachefs */, 0x73717368 /* squashfs */, 0xe0f5e1e2 /* EROFS */,
     };
     struct timespec now;
     struct statfs fs;

@@ -14,8 +14,8 @@
 
 enum { ECALL_SIZE = 4 };
 
-/* What the call `nr` that answered ret, below 0, is to its caller. False: it has no result, or is to be
- * made again. */
+/* What the call `nr` that answered ret, below 0, is to its caller. False: it has no result, or is
+ * to be made again. */
 static __attribute__((noinline)) bool failed_call_ends(CPURISCVState *env, Task *task, abi_ulong nr,
                                                        abi_long ret)
 {
@@ -42,7 +42,8 @@ static __attribute__((noinline)) bool failed_call_ends(CPURISCVState *env, Task 
 static inline bool run_ecall(CPUState *cpu, Task *task)
 {
     CPURISCVState *env = &cpu->env;
-    /* a0 keeps its value until there is a result, so that a restart need only go back to the ecall. */
+    /* a0 keeps its value until there is a result, so that a restart need only go back to the
+     * ecall. */
     env->pc += ECALL_SIZE;
     abi_ulong nr = env->gpr[RV_A7];
     if (G_UNLIKELY(task->dispatch.on) && user_dispatch(cpu)) {

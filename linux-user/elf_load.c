@@ -7,8 +7,8 @@
  * business, and may be missing or damaged), so that a large file is never read as a whole.
  *
  * Addresses: ET_EXEC where it says, PIE at PIE_BASE, the interpreter as libraries (code_file.h), or
- * where the host likes. When an ET_EXEC cannot have its addresses, guest_base moves the whole guest.
- * brk follows the program.
+ * where the host likes. When an ET_EXEC cannot have its addresses, guest_base moves the whole
+ * guest. brk follows the program.
  */
 #include "linux-user/loader.h"
 

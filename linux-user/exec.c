@@ -111,7 +111,8 @@ abi_long sys_landlock_restrict_self(CPUState *cpu, const abi_ulong *a)
     static const uint64_t rights[] = { LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE,
                                        LANDLOCK_ACCESS_FS_EXECUTE, LANDLOCK_ACCESS_FS_READ_FILE };
     for (unsigned i = 0; i < G_N_ELEMENTS(rights); i++) {       /* those that the rules are about */
-        struct landlock_path_beneath_attr rule = { .allowed_access = rights[i], .parent_fd = self_fd };
+        struct landlock_path_beneath_attr rule = { .allowed_access = rights[i],
+                                                   .parent_fd = self_fd };
         if (host_syscall(SYS_landlock_add_rule, a[0], LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0) {
             break;
         }
@@ -136,7 +137,8 @@ typedef struct ExecFile {
 static abi_long exec_check(const ExecFile *f)
 {
     static const char *const argv[] = { "", NULL };
-    return host_syscall(SYS_execveat, f->dirfd, f->path, argv, argv + 1, f->flags | AT_EXECVE_CHECK_);
+    return host_syscall(SYS_execveat, f->dirfd, f->path, argv, argv + 1,
+                        f->flags | AT_EXECVE_CHECK_);
 }
 
 /* May it be executed? The kernel itself can tell since 6.14: no file that is open for writing may,
@@ -435,7 +437,8 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
     g_ptr_array_add(s->envp, NULL);
     char **env = (char **)s->envp->pdata;
 
-    /* What we may not read only the host's kernel can execute, RISC-V programs through binfmt_misc. */
+    /* What we may not read only the host's kernel can execute, RISC-V programs through
+     * binfmt_misc. */
     abi_long here = f->fd < 0 ? 0 : runs_here(f->fd);
     if (here < 0) {
         return here;
@@ -448,8 +451,8 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
     bool by_kernel = !here || ((f->set_user || f->set_group) && !ids.on);
     if (by_kernel && !task->seccomp && !path_is_root()) {
         /* A set-user-ID program gets its rights only from the kernel, through binfmt_misc. Under
-         * filters, and a root that is a matter of paths, there is nothing but RISC-V: they could not
-         * hold for the host's programs. */
+         * filters, and a root that is a matter of paths, there is nothing but RISC-V: they could
+         * not hold for the host's programs. */
         ret = exec_host(s, f, env);
     }
     if (here && ret == -ENOEXEC) {

@@ -219,9 +219,10 @@ static __attribute__((noinline)) abi_long vfork_host(CPUState *child, const Clon
         memcpy(regs, (uint64_t[]){ SYS_clone3, (uintptr_t)&ca, sizeof(ca), 0, 0, 0 }, sizeof(regs));
     } else {
         uint64_t parent = report ? parent_tid : parent_arg(rq, flags);
-        memcpy(regs,
-               (uint64_t[]){ SYS_clone, flags | (uint64_t)rq->exit_signal, top, parent, child_tid, 0 },
-               sizeof(regs));
+        memcpy(
+            regs,
+            (uint64_t[]){ SYS_clone, flags | (uint64_t)rq->exit_signal, top, parent, child_tid, 0 },
+            sizeof(regs));
     }
     abi_long pid = host_clone(regs, vfork_child, &start);
     stack_unpoison(top);

@@ -64,8 +64,8 @@ bool guest_code_written(abi_ulong addr)
     return ours;
 }
 
-/* The kernel was denied a page that is watched: it is no less writable for the guest than before.
- * */
+/* The kernel was denied a page that is watched: it is no less writable for the guest than
+ * before. */
 bool guest_code_unwatch_all(void)
 {
     bool any = false;
@@ -108,7 +108,8 @@ void guest_code_fenced(abi_ulong start, abi_ulong end)
     pthread_mutex_unlock(&map_lock);
 }
 
-/* How many bytes from pc on, at most len, are in executable pages; the fault is that of the next. */
+/* How many bytes from pc on, at most len, are in executable pages; the fault is that of the
+ * next. */
 static unsigned fetchable(abi_ulong pc, unsigned len, CPUFault *fault)
 {
     unsigned ok = 0;

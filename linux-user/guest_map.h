@@ -58,8 +58,9 @@ void guest_map_protect(abi_ulong start, abi_ulong end, int prot);
 void guest_map_mark(abi_ulong start, abi_ulong end, MapCode code);
 void guest_map_rename(abi_ulong start, abi_ulong end, const char *name);
 
-/* The ranges of another process that runs this program, in order, to fn: what is static lies there `distance` above
- * ours; peek reads its memory. It may change meanwhile, or end: false when what was read makes no sense. */
+/* The ranges of another process that runs this program, in order, to fn: what is static lies there
+ * `distance` above ours; peek reads its memory. It may change meanwhile, or end: false when what
+ * was read makes no sense. */
 typedef bool GuestMapPeek(void *opaque, uint64_t addr, void *buf, size_t n);
 typedef void GuestMapRangeFn(void *opaque, const MapRange *r);
 bool guest_map_walk_other(GuestMapPeek *peek, uint64_t distance, GuestMapRangeFn *fn, void *opaque);

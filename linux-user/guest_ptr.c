@@ -38,7 +38,7 @@ bool guest_find(abi_ulong start, abi_ulong end, uint32_t word)
 {
     enum { PAGE = 4096 };
     long found = start < end ? guest_find_guarded(g2h(start), end - start, word) : 0;
-    if (found < 0 && end - start > PAGE) {          /* page by page, then; the last two bytes with it */
+    if (found < 0 && end - start > PAGE) {      /* page by page, then; the last two bytes with it */
         found = 0;
         for (abi_ulong a = start; a < end && found <= 0; a += PAGE) {
             uint32_t across;

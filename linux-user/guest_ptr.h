@@ -34,12 +34,14 @@ static inline abi_ulong h2g(const void *p)
     return (abi_ulong)(uintptr_t)p - guest_base;
 }
 
-/* Fault-safe copies (process_vm_readv-free: a fixup in the SIGSEGV handler makes them return false). */
+/* Fault-safe copies (process_vm_readv-free: a fixup in the SIGSEGV handler makes them return
+ * false). */
 bool guest_read(void *dst, abi_ulong src, size_t n);
 bool guest_write(abi_ulong dst, const void *src, size_t n);
 /* Length of the guest string without NUL, at most max; -1 on a fault. */
 abi_long guest_strnlen(abi_ulong s, size_t max);
-/* Is the word in [start, end), at an even address? Whole pages; what cannot be read does not hold it. */
+/* Is the word in [start, end), at an even address? Whole pages; what cannot be read does not hold
+ * it. */
 bool guest_find(abi_ulong start, abi_ulong end, uint32_t word);
 /* Copy of a guest string (g_free), NULL on a fault. */
 char *guest_strdup(abi_ulong s);

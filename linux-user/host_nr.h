@@ -1,5 +1,6 @@
 /*
- * linux-user/host_nr.h: host system call numbers that the C library's headers may be too old to know.
+ * linux-user/host_nr.h: host system call numbers that the C library's headers may be too old to
+ * know.
  *
  * From 424 on every architecture has the same numbers. -1: the host has no such call.
  */

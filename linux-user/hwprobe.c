@@ -1,8 +1,8 @@
 /*
  * linux-user/hwprobe.c: keys and bits of riscv_hwprobe (Documentation/arch/riscv/hwprobe.rst).
  *
- * The bits follow from the ISA string of exec_options.exts, so that the system call, /proc/cpuinfo and
- * the decoder agree. Computed once, then read-only.
+ * The bits follow from the ISA string of exec_options.exts, so that the system call, /proc/cpuinfo
+ * and the decoder agree. Computed once, then read-only.
  */
 #include <glib.h>
 #include <pthread.h>
@@ -36,7 +36,8 @@ typedef struct ExtBit {
 static const ExtBit ext_0[] = {
     { 0, { "f", "d" } }, { 1, { "c" } }, { 2, { "v" } },
     { 3, { "zba" } }, { 4, { "zbb" } }, { 5, { "zbs" } }, { 6, { "zicboz" } }, { 7, { "zbc" } },
-    { 8, { "zbkb" } }, { 9, { "zbkc" } }, { 10, { "zbkx" } }, { 11, { "zknd" } }, { 12, { "zkne" } },
+    { 8, { "zbkb" } }, { 9, { "zbkc" } }, { 10, { "zbkx" } }, { 11, { "zknd" } },
+    { 12, { "zkne" } },
     { 13, { "zknh" } }, { 14, { "zksed" } }, { 15, { "zksh" } }, { 16, { "zkt" } },
     { 17, { "zvbb" } }, { 18, { "zvbc" } }, { 19, { "zvkb|zvbb" } }, { 20, { "zvkg" } },
     { 21, { "zvkned" } }, { 22, { "zvknha|zvknhb" } }, { 23, { "zvknhb" } }, { 24, { "zvksed" } },

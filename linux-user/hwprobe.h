@@ -1,5 +1,6 @@
 /*
- * linux-user/hwprobe.h: the processor as riscv_hwprobe describes it, for the system call and the vDSO.
+ * linux-user/hwprobe.h: the processor as riscv_hwprobe describes it, for the system call and the
+ * vDSO.
  */
 #ifndef LINUX_USER_HWPROBE_H
 #define LINUX_USER_HWPROBE_H

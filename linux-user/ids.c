@@ -1,6 +1,6 @@
 /*
- * linux-user/ids.c: see ids.h. Capabilities follow capabilities(7) and security/commoncap.c; those of
- * files are not looked at.
+ * linux-user/ids.c: see ids.h. Capabilities follow capabilities(7) and security/commoncap.c; those
+ * of files are not looked at.
  */
 #include "linux-user/ids.h"
 

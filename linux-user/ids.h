@@ -1,8 +1,8 @@
 /*
  * linux-user/ids.h: users and groups of the guest where the kernel has only one, as under --root.
  *
- * The ids are the process's, not each thread's: C libraries keep those equal anyway. The system calls
- * are in sys_ids.c.
+ * The ids are the process's, not each thread's: C libraries keep those equal anyway. The system
+ * calls are in sys_ids.c.
  */
 #ifndef LINUX_USER_IDS_H
 #define LINUX_USER_IDS_H
@@ -38,7 +38,8 @@ extern IdState ids;
 /* From now on the guest's ids are root's, or as `state` (of ids_state()) says. False: that is
  * malformed. Before the guest runs. */
 bool ids_emulate(const char *state);
-/* For a program that this process executes, g_free(). Its set-user-ID and set-group-ID, NULL: none. */
+/* For a program that this process executes, g_free(). Its set-user-ID and set-group-ID, NULL:
+ * none. */
 char *ids_state(const uint32_t *user, const uint32_t *group);
 
 uint32_t ids_uid(void);

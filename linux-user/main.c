@@ -186,7 +186,8 @@ static bool load(Program *p, const CommandLine *cl, abi_ulong *sp, GError **err)
 {
     guest_base = cl->guest_base;
     if (cl->reserved && !guest_reserve(cl->reserved, stack_size())) {
-        g_set_error(err, RIVET_LOAD_ERROR, 1, "-R %#lx: the host has no room for that", cl->reserved);
+        g_set_error(err, RIVET_LOAD_ERROR, 1, "-R %#lx: the host has no room for that",
+                    cl->reserved);
         return false;
     }
     if (!elf_load(p->fd, p->path, err) || !vdso_map(err)) {

@@ -110,7 +110,7 @@ static abi_long mmap_locked(abi_ulong addr, abi_ulong len, int prot, int flags, 
     }
     flags &= ~(X86_MAP_32BIT | X86_MAP_ABOVE4G);
     bool denied = mdwe_denies(prot, prot);
-    if (!size || size > task_size() || denied) {    /* the host's kernel knows what is wrong first */
+    if (!size || size > task_size() || denied) {   /* the host's kernel knows what is wrong first */
         int anywhere = flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
         void *p = mmap(NULL, len, host_prot(prot), anywhere, fd, (off_t)off);
         if (p != MAP_FAILED) {

@@ -31,10 +31,10 @@ bool guest_code_unwatch_all(void);
  * host's are left alone, because the emulator's own mappings would count. */
 void guest_set_limits(abi_ulong as, abi_ulong data);
 
-/* The size of the guest's address space: addresses are below it. It is the host's, less guest_base, or
- * what guest_reserve() has set before anything was mapped (-R), leaving stack_size at its end for the
- * stack. Such a space is filled as the kernel fills it, from the top, and guest_base is where the host
- * has room for it, if it was 0; false: it has none. */
+/* The size of the guest's address space: addresses are below it. It is the host's, less guest_base,
+ * or what guest_reserve() has set before anything was mapped (-R), leaving stack_size at its end
+ * for the stack. Such a space is filled as the kernel fills it, from the top, and guest_base is
+ * where the host has room for it, if it was 0; false: it has none. */
 bool guest_reserve(abi_ulong size, abi_ulong stack_size);
 bool guest_reserved(void);
 abi_ulong guest_reserved_top(void);     /* where room is looked for first: below the stack */

@@ -55,8 +55,8 @@ static void map_move(abi_ulong old, abi_ulong old_size, abi_ulong to, abi_ulong 
     room_freed(old + old_size);
 }
 
-/* Below what -R says the host must not choose where to. Returns the result when the mapping could grow
- * where it is; else -ENOMEM, with *flags and *to changed for a move. */
+/* Below what -R says the host must not choose where to. Returns the result when the mapping could
+ * grow where it is; else -ENOMEM, with *flags and *to changed for a move. */
 static abi_long grow_or_find_room(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int *flags,
                                   abi_ulong *to)
 {

@@ -114,8 +114,8 @@ static bool parse_env(OptionParse *p, char **envp, const char *prefix)
 }
 
 /* What the options argv[1] to argv[end - 1] mean for a child: all but those that are about the
- * first program only. The prefix is named as an absolute path: the guest may change its directory. A
- * directory of kept code has no name under another root (exec_keep_cache()). */
+ * first program only. The prefix is named as an absolute path: the guest may change its directory.
+ * A directory of kept code has no name under another root (exec_keep_cache()). */
 static void set_inherited(int end, char **argv, const char *cache)
 {
     bool prefix = *user_options.ld_prefix;
@@ -179,8 +179,8 @@ static bool parse_flags(OptionParse *p, int argc, char **argv, int *at)
     return true;
 }
 
-/* Is our executable to be found by its name? It is not in a root directory that is not ours: that of a
- * container, or one that is being built. Nobody wants files of ours there. */
+/* Is our executable to be found by its name? It is not in a root directory that is not ours: that
+ * of a container, or one that is being built. Nobody wants files of ours there. */
 static bool is_at_home(void)
 {
     char path[PATH_MAX];

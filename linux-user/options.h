@@ -2,7 +2,8 @@
  * linux-user/options.h: the command line and its environment variables.
  *
  * One row an option in options.def. Options end at the first word that is none; then come the
- * program and its arguments. The environment (RIVET_x, or else QEMU_x) counts first, the command line wins.
+ * program and its arguments. The environment (RIVET_x, or else QEMU_x) counts first, the command
+ * line wins.
  */
 #ifndef LINUX_USER_OPTIONS_H
 #define LINUX_USER_OPTIONS_H

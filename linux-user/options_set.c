@@ -216,7 +216,8 @@ bool option_set_reserved(OptionParse *p, const char *arg)
 {
     const uint64_t least = 16 << 20, most = (uint64_t)1 << 46;
     uint64_t size;
-    if (!options_parse_size(arg, 1, &size) || size & 4095 || (size && (size < least || size > most))) {
+    if (!options_parse_size(arg, 1, &size) || size & 4095 ||
+        (size && (size < least || size > most))) {
         return option_fail(p, "'%s' is not a size of whole pages from 16 MiB to 2^46 bytes", arg);
     }
     p->cl->reserved = size;
@@ -306,7 +307,9 @@ bool option_set_tier(OptionParse *p, const char *arg)
 
 bool option_set_smc(OptionParse *p, const char *arg)
 {
-    static const char *const modes[] = { [SMC_AUTO] = "auto", [SMC_FENCE] = "fence", [SMC_STRICT] = "strict" };
+    static const char *const modes[] = {
+        [SMC_AUTO] = "auto", [SMC_FENCE] = "fence", [SMC_STRICT] = "strict"
+    };
     for (unsigned i = 0; i < G_N_ELEMENTS(modes); i++) {
         if (strcmp(arg, modes[i]) == 0) {
             user_options.smc = i;

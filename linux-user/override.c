@@ -18,7 +18,8 @@
 
 enum { MAX_LENT = 32 };
 
-/* Files whose modes have more bits for a while, by descriptors that stay valid under other names. */
+/* Files whose modes have more bits for a while, by descriptors that stay valid under other
+ * names. */
 typedef struct Loan {
     unsigned n;
     struct {

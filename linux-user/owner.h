@@ -16,8 +16,8 @@
 
 #include "linux-user/guest_ptr.h"
 
-/* A file is (dirfd, path), path being an argument for the host; 0, or an empty one: dirfd itself.
- * */
+/* A file is (dirfd, path), path being an argument for the host; 0, or an empty one: dirfd
+ * itself. */
 
 /* In: the owner that the host tells; out: as the guest sees it. */
 void owner_show(int dirfd, abi_ulong path, mode_t mode, uint32_t *uid, uint32_t *gid);

@@ -1,14 +1,15 @@
 /*
  * linux-user/path.c: see path.h.
  *
- * A path is walked component by component inside the prefix, so that a symbolic link there, absolute
- * or not, and ".." stay inside: the part walked so far never holds a link. Nothing is remembered
- * between calls (the guest may change the prefix); a path whose first directories are not under the
- * prefix of -L costs one host call.
+ * A path is walked component by component inside the prefix, so that a symbolic link there,
+ * absolute or not, and ".." stay inside: the part walked so far never holds a link. Nothing is
+ * remembered between calls (the guest may change the prefix); a path whose first directories are
+ * not under the prefix of -L costs one host call.
  *
- * Some trees are the host's: under -L those of the running system and of the user's own files, always;
- * under --root those that root.c found missing, where the walk enters them and comes back to the root
- * by "..". The links of /proc that are no text (fd/5, cwd) are the kernel's when they come last.
+ * Some trees are the host's: under -L those of the running system and of the user's own files,
+ * always; under --root those that root.c found missing, where the walk enters them and comes back
+ * to the root by "..". The links of /proc that are no text (fd/5, cwd) are the kernel's when they
+ * come last.
  */
 #include "linux-user/path.h"
 

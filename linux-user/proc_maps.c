@@ -70,7 +70,8 @@ static const char *other_name(Other *o, uint64_t pointer)
     enum { NAME_MAX_ = 80 };    /* PR_SET_VMA_ANON_NAME */
     char name[NAME_MAX_ + 1] = "";
     if (pointer != o->last_pointer) {
-        for (unsigned i = 0; i < NAME_MAX_ && peek_other(o, pointer + i, &name[i], 1) && name[i]; i++) {
+        for (unsigned i = 0; i < NAME_MAX_ && peek_other(o, pointer + i, &name[i], 1) && name[i];
+             i++) {
         }
         name[NAME_MAX_] = '\0';
         o->last_pointer = pointer;
@@ -82,7 +83,8 @@ static const char *other_name(Other *o, uint64_t pointer)
 static void collect_other(void *opaque, const MapRange *r)
 {
     Other *o = opaque;
-    collect_range(o->ranges, r->start, r->end, r->prot, other_name(o, (uint64_t)(uintptr_t)r->name));
+    collect_range(o->ranges, r->start, r->end, r->prot,
+                  other_name(o, (uint64_t)(uintptr_t)r->name));
 }
 
 /* False when it is no guest, or not for us to look into. */
@@ -92,7 +94,8 @@ static bool other_view(const char *dir, View *v)
     Other o = { 0 };
     uint64_t distance;
     if (sscanf(dir, "/proc/%d", &o.pid) != 1 || !tracee_distance(o.pid, &distance) ||
-        !tracee_read(o.pid, (uint64_t)(uintptr_t)&guest_base + distance, &v->base, sizeof(v->base))) {
+        !tracee_read(o.pid, (uint64_t)(uintptr_t)&guest_base + distance, &v->base,
+                     sizeof(v->base))) {
         return false;
     }
     bool done = false;

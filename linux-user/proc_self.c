@@ -56,7 +56,8 @@ void proc_self_publish(abi_ulong sp, abi_ulong host_brk)
         .auxv_size = (uint32_t)process.auxv_size,
         .exe_fd = (uint32_t)-1,
     };
-    /* It keeps as many entries of the auxiliary vector as its own programs have: others may miss our last. */
+    /* It keeps as many entries of the auxiliary vector as its own programs have: others may miss
+     * our last. */
     for (int spare = 0; spare <= MAX_SPARE_AUX; spare++) {
         published = prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) == 0;
         if (published || errno != EINVAL) {
@@ -186,7 +187,8 @@ static GString *make_status(char *dir)
             /* with what follows: VmSize */
         } else if (sscanf(*l, "VmSize: %lu", &kb) == 1) {
             unsigned long size = s.size / 1024;
-            g_string_append_printf(out, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\n", size + MAX(peak, kb) - kb, size);
+            g_string_append_printf(out, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\n",
+                                   size + MAX(peak, kb) - kb, size);
         } else {
             g_string_append_printf(out, "%s\n", *l);
         }
@@ -202,8 +204,8 @@ typedef struct Field {
     abi_ulong value;
 } Field;
 
-/* `line`, whose first field is number `first`, with n of its fields replaced; each after a space.
- * */
+/* `line`, whose first field is number `first`, with n of its fields replaced; each after a
+ * space. */
 static void append_fields(GString *out, char *line, unsigned first, const Field *ours, unsigned n)
 {
     char **fields = g_strsplit(g_strstrip(line), " ", -1);
@@ -407,8 +409,8 @@ static bool file_is_in(const ProcFile *file, char *dir)
 
 bool proc_path_lies(int dirfd, abi_ulong host_path, const char *name, char dir[PATH_MAX])
 {
-    abi_long fd = host_call(__NR_openat, (abi_ulong)dirfd, host_path, O_PATH | O_NOFOLLOW | O_CLOEXEC,
-                            0, 0, 0);
+    abi_long fd = host_call(__NR_openat, (abi_ulong)dirfd, host_path,
+                            O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, 0, 0);
     if (fd < 0) {
         return false;
     }

@@ -20,8 +20,8 @@
  * host_brk: where the emulator's own heap began. Once, before the guest runs. */
 void proc_self_publish(abi_ulong sp, abi_ulong host_brk);
 
-/* Open (dirfd, path) when it is such a file: the new fd or -errno; PROC_NOT_OURS: go on as usual.
- * */
+/* Open (dirfd, path) when it is such a file: the new fd or -errno; PROC_NOT_OURS: go on as
+ * usual. */
 abi_long proc_self_open(int dirfd, abi_ulong path, int flags);
 
 /* fd (or -errno) was opened by (dirfd, host_path), which was PROC_NOT_OURS; when it is such a file
@@ -43,8 +43,8 @@ const char *proc_exe_behind(int dirfd, abi_ulong host_path, char buf[PATH_MAX]);
 /* Where the host finds what one of these two has told. */
 const char *proc_exe_host(const char *exe, char buf[PATH_MAX]);
 bool proc_is_emulator(uint64_t dev, uint64_t ino);
-/* Open the program of the process of directory dir, as proc_self_open(); and as proc_self_opened().
- * */
+/* Open the program of the process of directory dir, as proc_self_open(); and as
+ * proc_self_opened(). */
 abi_long proc_exe_open(char dir[PATH_MAX], int flags);
 abi_long proc_exe_opened(abi_long fd, int dirfd, abi_ulong host_path, int flags);
 /* True when the file is the program of a guest process, ours or another's that we may look at. */
@@ -96,8 +96,8 @@ bool proc_map_line(char *line, ProcMapLine *m);
 /* The text of /proc/self/maps, g_string_free(); for crash reports as well. */
 GString *proc_self_maps(void);
 GString *proc_self_smaps(void);
-/* The same of the guest process whose directory of /proc it is; NULL: none that we may look into.
- * */
+/* The same of the guest process whose directory of /proc it is; NULL: none that we may look
+ * into. */
 GString *proc_other_maps(const char *dir);
 GString *proc_other_smaps(const char *dir);
 

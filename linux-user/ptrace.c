@@ -35,8 +35,8 @@ static void guest_stop(CPUState *cpu)
     t->env = (uintptr_t)&cpu->env;
     t->sigmask = task->restore_sigmask ? task->saved_sigmask : task->sigmask;
     t->resumed = t->sigmask_set = t->code_written = 0;
-    /* A kick that is pending takes the place of the stop: of each signal there is one at a time. The
-     * end of a thread (no status) is not answered. */
+    /* A kick that is pending takes the place of the stop: of each signal there is one at a time.
+     * The end of a thread (no status) is not answered. */
     do {
         t->kicked = t->unseen = 0;
         host_syscall(SYS_rt_tgsigqueueinfo, host_syscall(SYS_getpid), host_syscall(SYS_gettid),
@@ -166,7 +166,8 @@ static void syscall_stop(CPUState *cpu, uint32_t op)
     }
 }
 
-/* A stop before the call. a0 shows -ENOSYS meanwhile. False: the tracer wants no call; a0 is its result. */
+/* A stop before the call. a0 shows -ENOSYS meanwhile. False: the tracer wants no call; a0 is its
+ * result. */
 static bool stop_before(CPUState *cpu, void (*stop)(CPUState *cpu, uint32_t op), uint32_t op)
 {
     TraceState *t = &((Task *)cpu->opaque)->trace;
@@ -309,9 +310,9 @@ void ptrace_child(Task *task, const TraceState *parent)
 char *ptrace_exec_argument(const Task *task)
 {
     const TraceState *t = &task->trace;
-    return t->basics.on ? g_strdup_printf("%x,%x,%x,%d", t->basics.options, t->basics.seized, t->basics.syscalls,
-                                   (int)host_syscall(SYS_gettid))
-                 : NULL;
+    return t->basics.on ? g_strdup_printf("%x,%x,%x,%d", t->basics.options, t->basics.seized,
+                                          t->basics.syscalls, (int)host_syscall(SYS_gettid))
+                        : NULL;
 }
 
 void ptrace_exec_done(CPUState *cpu, const char *argument)
@@ -320,7 +321,8 @@ void ptrace_exec_done(CPUState *cpu, const char *argument)
     Task *task = cpu->opaque;
     TraceState *t = &task->trace;
     unsigned former;
-    if (sscanf(argument, "%x,%x,%x,%u", &t->basics.options, &t->basics.seized, &t->basics.syscalls, &former) != 4) {
+    if (sscanf(argument, "%x,%x,%x,%u", &t->basics.options, &t->basics.seized, &t->basics.syscalls,
+               &former) != 4) {
         return;
     }
     t->basics.on = 1;

@@ -4,14 +4,14 @@
  *
  * The relation of tracer and tracee is the host's, and so are wait, group stops, options about life
  * and death, and what happens when one of them dies. But the state of a guest is exact only between
- * TBs, so what a guest tracer sees as a stop is a *guest stop*: the tracee (ptrace.c) describes it in
- * its TraceState, sends itself SIGILL with the code TRACE_STOP, and is stopped by that. The tracer
- * (ptrace_tracer.c) recognises it, reads the description, leaves its answer there, and lets the
- * tracee go on without the signal. Stops of the host's that have no meaning for the guest are passed
- * over: a signal that the host has just dequeued is put into TraceState, and the tracee gets a *kick*
- * (SIGILL, code TRACE_KICK) instead, whose handler records it for delivery at the next TB boundary,
- * where it becomes a guest stop. Stops that happen in the kernel (clone events, exit, group stops)
- * are guest stops as they are.
+ * TBs, so what a guest tracer sees as a stop is a *guest stop*: the tracee (ptrace.c) describes it
+ * in its TraceState, sends itself SIGILL with the code TRACE_STOP, and is stopped by that. The
+ * tracer (ptrace_tracer.c) recognises it, reads the description, leaves its answer there, and lets
+ * the tracee go on without the signal. Stops of the host's that have no meaning for the guest are
+ * passed over: a signal that the host has just dequeued is put into TraceState, and the tracee gets
+ * a *kick* (SIGILL, code TRACE_KICK) instead, whose handler records it for delivery at the next TB
+ * boundary, where it becomes a guest stop. Stops that happen in the kernel (clone events, exit,
+ * group stops) are guest stops as they are.
  *
  * While the tracee is stopped its TraceState belongs to the tracer, else to the tracee; except raw,
  * stop_info, stop_pending, interrupt, which the tracer fills in before a kick.
@@ -47,7 +47,7 @@ typedef struct TraceBasics {
 typedef struct TraceState {
     TraceBasics basics;
     /* a stop */
-    int32_t status;             /* signal | event << 8; 0: no stop, the tracer is told that we end */
+    int32_t status;            /* signal | event << 8; 0: no stop, the tracer is told that we end */
     uint32_t syscall_op;
     siginfo_t info;
     uint64_t message;           /* PTRACE_GETEVENTMSG */
@@ -90,12 +90,14 @@ int ptrace_signal(CPUState *cpu, int sig, siginfo_t *info);
 void ptrace_attend(CPUState *cpu);
 /* The system call in the registers, pc behind the ecall, with its stops; as syscall_dispatch(). */
 __attribute__((noinline)) abi_long ptrace_syscall(CPUState *cpu);
-/* A call that ended by EINTR goes on when no handler ran: some signals interrupt only because of us. */
+/* A call that ended by EINTR goes on when no handler ran: some signals interrupt only because of
+ * us. */
 bool ptrace_restarts(struct Task *task, abi_ulong nr);
 /* In the host's signal handler: a signal of ours. A kick may leave a signal in *raw to record. */
 bool ptrace_own_signal(struct Task *task, int sig, const siginfo_t *info, siginfo_t *raw);
 
-/* Before a clone call of the guest, which then begins, with ptrace_child(), as its parent was told. */
+/* Before a clone call of the guest, which then begins, with ptrace_child(), as its parent was
+ * told. */
 void ptrace_clone(struct Task *task, uint64_t flags, int exit_signal);
 void ptrace_child(struct Task *task, const TraceState *parent);
 /* A clone call has made this child of a traced thread. */

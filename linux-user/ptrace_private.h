@@ -15,7 +15,7 @@
 typedef enum TraceeState {
     TRACEE_RUNNING,
     TRACEE_STOPPED,                 /* guest stop: it waits in guest_stop() */
-    TRACEE_IN_KERNEL,               /* the host's stop is the guest's: clone event, exit, group stop */
+    TRACEE_IN_KERNEL,            /* the host's stop is the guest's: clone event, exit, group stop */
     TRACEE_LISTENING,
 } TraceeState;
 
@@ -27,7 +27,7 @@ typedef struct Tracee {
     TraceeState state;
     bool starting;                  /* no guest stop since its birth or its execve() */
     bool foreign;                   /* has become a native program: runs untouched */
-    bool native;                    /* was one when the guest attached to it: all as the host has it */
+    bool native;                 /* was one when the guest attached to it: all as the host has it */
     bool seized, options_set;       /* by us, on the host */
     bool signalled;                 /* the guest has had the SIGCHLD of this stop */
     bool reported;                  /* the guest knows it */

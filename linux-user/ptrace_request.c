@@ -84,8 +84,8 @@ static abi_long attach(long request, pid_t tid, uint32_t options)
     return 0;
 }
 
-/* One that has given up its rights may not look at its parent, but knows whether it was made by it.
- * */
+/* One that has given up its rights may not look at its parent, but knows whether it was made by
+ * it. */
 static bool parent_is_guest(const Task *task)
 {
     struct stat st;
@@ -163,8 +163,8 @@ static abi_long interrupt(Tracee *t)
 
 enum { PRSTATUS_SIZE = 32 * 8, FPREG_SIZE = 33 * 8 };
 
-/* A native program has a place and a stack as well; it is more than a debugger needs to let it run.
- * */
+/* A native program has a place and a stack as well; it is more than a debugger needs to let it
+ * run. */
 static bool fetch_foreign_env(const Tracee *t, CPURISCVState *env)
 {
     struct user_regs_struct regs;

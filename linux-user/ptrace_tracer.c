@@ -133,7 +133,8 @@ static bool is_task_of(pid_t tid, abi_ulong task)
     int32_t its_tid;
     uint32_t gone;
     return tracee_read(tid, task + offsetof(Task, tid), &its_tid, sizeof(its_tid)) &&
-           tracee_read(tid, task + TRACE_FIELD(gone), &gone, sizeof(gone)) && its_tid == tid && !gone;
+           tracee_read(tid, task + TRACE_FIELD(gone), &gone, sizeof(gone)) && its_tid == tid &&
+           !gone;
 }
 
 /* The Task of thread tid; 0: it has none (yet). */
@@ -393,7 +394,8 @@ static int look_at_signal(Tracee *t, const siginfo_t *si)
         t->state = TRACEE_IN_KERNEL;
         return sig;
     } else if (!fetch_state(t)) {
-        /* Not a guest yet: an execve() that was not foreseen as such raises SIGTRAP. Or not any more. */
+        /* Not a guest yet: an execve() that was not foreseen as such raises SIGTRAP. Or not any
+         * more. */
         bool nobodys = t->starting ? sig == SIGTRAP && si->si_code == SI_USER : sig == SIGSTOP;
         go_on(t, nobodys ? 0 : sig);
     } else if (t->ts.pass == sig || !t->ts.basics.on) {

@@ -1,9 +1,9 @@
 /*
  * linux-user/ptrace_wait.c: wait() of a tracer, see ptrace.h.
  *
- * Any thread may wait for what another one traces, but only the tracer may ask the host about a stop
- * and let the tracee go on. So the one that waits leaves the question in the tracee's record and kicks
- * the tracer, which answers at its next TB boundary.
+ * Any thread may wait for what another one traces, but only the tracer may ask the host about a
+ * stop and let the tracee go on. So the one that waits leaves the question in the tracee's record
+ * and kicks the tracer, which answers at its next TB boundary.
  */
 #include <linux/futex.h>
 #include <stdio.h>
@@ -57,8 +57,8 @@ static bool ask_tracer(pid_t pid, pid_t tracer, int *status)
     return t->answer;
 }
 
-/* The stop that was asked about may have been passed over meanwhile, and t stopped again: that is the
- * one to look at, and nobody is to wait for it any more. */
+/* The stop that was asked about may have been passed over meanwhile, and t stopped again: that is
+ * the one to look at, and nobody is to wait for it any more. */
 static int newest_stop(const Tracee *t)
 {
     siginfo_t si;

@@ -1,8 +1,8 @@
 /*
  * linux-user/rseq.c: see rseq.h.
  *
- * A host thread can have one struct rseq. Where the host's C library has registered its own, that goes
- * when the guest registers; threads made by a thread without one have none.
+ * A host thread can have one struct rseq. Where the host's C library has registered its own, that
+ * goes when the guest registers; threads made by a thread without one have none.
  */
 #include "linux-user/rseq.h"
 
@@ -25,10 +25,11 @@
 enum { MIN_SIZE = 32 };             /* of struct rseq, as it first was */
 
 enum { MAX_SIGNATURES = 8 };        /* C libraries have one, programs perhaps another */
-enum { MAX_MADE = 16 << 20 };       /* bytes of writable code that are searched: more is reserved for it only */
+/* bytes of writable code that are searched: more is reserved for it only */
+enum { MAX_MADE = 16 << 20 };
 
-/* All that were registered. No lock: who adds one searches all code after that, who maps code searches
- * it for all of them after that. */
+/* All that were registered. No lock: who adds one searches all code after that, who maps code
+ * searches it for all of them after that. */
 static uint32_t signature[MAX_SIGNATURES];
 static _Atomic unsigned nsignatures;
 static _Atomic bool handlers;       /* the guest has had one */
@@ -60,7 +61,8 @@ static bool has_word(const CodeRange *r, uint32_t word)
             return true;
         }
     }
-    madvise(g2h(r->start), r->end - r->start, MADV_POPULATE_READ);      /* at once what would come in bits */
+    /* at once what would come in bits */
+    madvise(g2h(r->start), r->end - r->start, MADV_POPULATE_READ);
     return guest_find(r->start, r->end, word);
 }
 
@@ -128,7 +130,8 @@ static void add_signature(CPUState *cpu, uint32_t sig)
             return;
         }
     }
-    /* Two threads at once: one may be overwritten, and is taken for granted as those without room. */
+    /* Two threads at once: one may be overwritten, and is taken for granted as those without
+     * room. */
     if (n == MAX_SIGNATURES) {
         section_watch(cpu);
         return;
@@ -203,7 +206,8 @@ void rseq_signal(CPUState *cpu)
     SectionDescriptor d;
     uint32_t found;
     if (has_area(cpu->opaque) && guest_read(&cs, env->rseq_cs, sizeof(cs)) && cs &&
-        guest_read(&d, cs, sizeof(d)) && guest_read(&found, d.abort - sizeof(found), sizeof(found)) &&
+        guest_read(&d, cs, sizeof(d)) &&
+        guest_read(&found, d.abort - sizeof(found), sizeof(found)) &&
         section_is_valid(&d, found, cpu->rseq_signature)) {
         guest_write(env->rseq_cs, &none, sizeof(none));
         env->pc = env->pc - d.start < d.length ? d.abort : env->pc;

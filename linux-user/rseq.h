@@ -1,15 +1,17 @@
 /*
- * linux-user/rseq.h: restartable sequences, rseq(2). Source: kernel/rseq.c, include/uapi/linux/rseq.h.
+ * linux-user/rseq.h: restartable sequences, rseq(2). Source: kernel/rseq.c,
+ * include/uapi/linux/rseq.h.
  *
- * The guest's struct rseq is registered with the host's kernel, which keeps the numbers of CPU, node and
- * memory map ID in it. Its sections are run by exec/section.h, once they are watched for.
+ * The guest's struct rseq is registered with the host's kernel, which keeps the numbers of CPU,
+ * node and memory map ID in it. Its sections are run by exec/section.h, once they are watched for.
  *
  * That costs, so it is not done for the many programs whose C library registers and which have no
- * section: what a section aborts to follows the signature that was registered; where no such word is in
- * the guest's code, there is none. The code is not searched before somebody could see that a section
- * went on: another thread, another process that shares memory, or a signal handler. After that, new code
- * is searched as it is mapped. Code that the guest makes itself is searched where it tells what it made,
- * by mprotect() or riscv_flush_icache(): sections that it makes without are not found.
+ * section: what a section aborts to follows the signature that was registered; where no such word
+ * is in the guest's code, there is none. The code is not searched before somebody could see that a
+ * section went on: another thread, another process that shares memory, or a signal handler. After
+ * that, new code is searched as it is mapped. Code that the guest makes itself is searched where it
+ * tells what it made, by mprotect() or riscv_flush_icache(): sections that it makes without are not
+ * found.
  */
 #ifndef LINUX_USER_RSEQ_H
 #define LINUX_USER_RSEQ_H

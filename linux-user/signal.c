@@ -1,7 +1,8 @@
 /*
  * linux-user/signal.c: from host signals to the guest's. Source: kernel/signal.c.
  *
- * Owns the host's signal handler and the records in Task; the tables of actions are signal_action.c's.
+ * Owns the host's signal handler and the records in Task; the tables of actions are
+ * signal_action.c's.
  *
  * Of an ordinary signal at most one is recorded (Task.pending_*): from then on all are blocked on
  * the host, so the rest waits there in the kernel's own queues and order, until
@@ -306,9 +307,9 @@ static void log_signal(int sig, const siginfo_t *info)
     log_end(f);
 }
 
-/* The interrupted system call is made again (pc is at its ecall) unless it is one that handlers end.
- * ERESTARTSYS needs no look at SA_RESTART: the host kernel has had it and would have said EINTR. The
- * signal came before the call then, whose file may be one that never answers EINTR. */
+/* The interrupted system call is made again (pc is at its ecall) unless it is one that handlers
+ * end. ERESTARTSYS needs no look at SA_RESTART: the host kernel has had it and would have said
+ * EINTR. The signal came before the call then, whose file may be one that never answers EINTR. */
 static void decide_restart(CPUState *cpu, Task *task)
 {
     int code = task->restart;

@@ -17,7 +17,7 @@
 #include "linux-user/task.h"
 
 void signal_init(void);                     /* host handlers; once, before the first guest insn */
-void signal_init_thread(Task *task);        /* host alternate stack of this thread: the Task keeps it */
+void signal_init_thread(Task *task);    /* host alternate stack of this thread: the Task keeps it */
 void signal_fini_thread(Task *task);
 void signal_free_stack(Task *task);
 
@@ -71,8 +71,8 @@ void signal_dispositions(Task *task, uint64_t *caught, uint64_t *ignored);
 /* The same of a thread of another guest process, of which the host ignores *ignored; false: none
  * that we may look into. */
 bool signal_dispositions_other(pid_t tid, uint64_t *caught, uint64_t *ignored);
-/* In a child that runs beside its parent in the same memory: what ends it ends it between blocks.
- * */
+/* In a child that runs beside its parent in the same memory: what ends it ends it between
+ * blocks. */
 void signal_catch_fatal(Task *task);
 void signal_exec_prepare(Task *task);
 void signal_exec_failed(Task *task);

@@ -31,7 +31,8 @@ typedef struct HostSigaction {
     uint64_t mask;
 } HostSigaction;
 
-_Alignas(4096) FORK_PAGE SigHand process_sighand = { .lock = PTHREAD_MUTEX_INITIALIZER, .users = 1 };
+_Alignas(4096) FORK_PAGE SigHand process_sighand = { .lock = PTHREAD_MUTEX_INITIALIZER,
+                                                     .users = 1 };
 
 bool signal_watching;
 

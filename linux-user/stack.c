@@ -11,10 +11,11 @@
  *                 ...
  *   stack_limit   as low as it may come
  *
- * With -R the stack ends where the guest's addresses do, else below our own, where the host's kernel
- * leaves room for one that grows; and it grows as that kernel lets it: by the RLIMIT_STACK of the
- * moment. A size of the user's own choice, an executable stack (whose growth would have to be known
- * for its code), and one for which there is no such room are mapped in full, with a guard below.
+ * With -R the stack ends where the guest's addresses do, else below our own, where the host's
+ * kernel leaves room for one that grows; and it grows as that kernel lets it: by the RLIMIT_STACK
+ * of the moment. A size of the user's own choice, an executable stack (whose growth would have to
+ * be known for its code), and one for which there is no such room are mapped in full, with a guard
+ * below.
  */
 #include "linux-user/loader.h"
 

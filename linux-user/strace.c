@@ -1,10 +1,10 @@
 /*
  * linux-user/strace.c: print system calls: `pid name(args) = result`.
  *
- * Arguments are decoded by the kinds of syscalls.def. One line a call, written at once when it is over,
- * so that processes and threads do not mix theirs. A call that is going to wait (or may not return) is
- * announced: `pid name(args <unfinished ...>`, and ends as `pid <... name resumed>) = result`. What the
- * call fills in is printed at the end.
+ * Arguments are decoded by the kinds of syscalls.def. One line a call, written at once when it is
+ * over, so that processes and threads do not mix theirs. A call that is going to wait (or may not
+ * return) is announced: `pid name(args <unfinished ...>`, and ends as `pid <... name resumed>) =
+ * result`. What the call fills in is printed at the end.
  */
 #include <arpa/inet.h>
 #include <linux/futex.h>
@@ -22,7 +22,8 @@
 
 enum { SHOWN_BYTES = 32, SHOWN_STRING = 256, SHOWN_ITEMS = 8 };
 
-/* --- values in guest memory --------------------------------------------------------------------- */
+/* --- values in guest memory
+ * --------------------------------------------------------------------- */
 
 static void put_quoted(GString *s, const char *p, size_t n, bool more)
 {
@@ -247,7 +248,8 @@ static void put_stat(GString *s, abi_ulong addr)
 {
     uint32_t mode;
     int64_t size;
-    if (!guest_read(&mode, addr + 16, sizeof(mode)) || !guest_read(&size, addr + 48, sizeof(size))) {
+    if (!guest_read(&mode, addr + 16, sizeof(mode)) ||
+        !guest_read(&size, addr + 48, sizeof(size))) {
         strace_put_pointer(s, addr);
         return;
     }
@@ -264,7 +266,8 @@ static void put_fd_pair(GString *s, abi_ulong addr)
     }
 }
 
-/* --- one argument ------------------------------------------------------------------------------- */
+/* --- one argument
+ * ------------------------------------------------------------------------------- */
 
 /* A pointer whose target the guest has filled in before the call. */
 static bool put_input(GString *s, ArgKind kind, abi_ulong v, abi_ulong next)
@@ -349,7 +352,8 @@ static bool is_output(ArgKind kind)
            kind == ARG_IOV || kind == ARG_MSGHDR;
 }
 
-/* --- one call ----------------------------------------------------------------------------------- */
+/* --- one call
+ * ----------------------------------------------------------------------------------- */
 
 static unsigned arg_count(const SyscallRow *row)
 {

@@ -10,29 +10,69 @@
 #include "linux-user/syscall.h"
 
 typedef enum ArgKind {
-    ARG__,              /* no argument */
+    ARG__, /* no argument */
     /* results only */
-    ARG_NORET,          /* does not return: printed before it runs */
-    ARG_EXEC,           /* does not return when it succeeds: the same */
+    ARG_NORET, /* does not return: printed before it runs */
+    ARG_EXEC, /* does not return when it succeeds: the same */
     /* numbers */
-    ARG_INT, ARG_UINT, ARG_SIZE, ARG_OFF, ARG_HEX, ARG_ADDR, ARG_MAYPTR, ARG_MODE, ARG_FD, ARG_DIRFD,
-    ARG_PID, ARG_UID, ARG_GID, ARG_SIG,
+    ARG_INT,
+    ARG_UINT,
+    ARG_SIZE,
+    ARG_OFF,
+    ARG_HEX,
+    ARG_ADDR,
+    ARG_MAYPTR,
+    ARG_MODE,
+    ARG_FD,
+    ARG_DIRFD,
+    ARG_PID,
+    ARG_UID,
+    ARG_GID,
+    ARG_SIG,
     /* names of constants */
-    ARG_OFLAGS, ARG_ATFLAGS, ARG_ACCESS, ARG_PROT, ARG_MAPFLAGS, ARG_CLONEFLAGS, ARG_MADV, ARG_WHENCE,
-    ARG_FCNTL, ARG_IOCTL, ARG_EPOLLOP, ARG_FUTEXOP, ARG_CLOCK, ARG_SIGHOW, ARG_RLIMIT, ARG_PRCTL,
-    ARG_AF, ARG_SOCKTYPE,
+    ARG_OFLAGS,
+    ARG_ATFLAGS,
+    ARG_ACCESS,
+    ARG_PROT,
+    ARG_MAPFLAGS,
+    ARG_CLONEFLAGS,
+    ARG_MADV,
+    ARG_WHENCE,
+    ARG_FCNTL,
+    ARG_IOCTL,
+    ARG_EPOLLOP,
+    ARG_FUTEXOP,
+    ARG_CLOCK,
+    ARG_SIGHOW,
+    ARG_RLIMIT,
+    ARG_PRCTL,
+    ARG_AF,
+    ARG_SOCKTYPE,
     /* pointers */
-    ARG_PTR,            /* printed as a number */
-    ARG_PATH, ARG_PATHNF, ARG_PATHENT, ARG_STR, ARG_STRV,
-    ARG_INBUF,          /* length in the next argument */
-    ARG_OUTBUF,         /* length is the result */
-    ARG_FDPAIR, ARG_STAT, ARG_OUTTIME,      /* filled in by the call */
-    ARG_TIMESPEC, ARG_ITIMERSPEC, ARG_ITIMERVAL, ARG_SIGSET, ARG_SIGACT, ARG_RLIM, ARG_EPOLLEV,
-    ARG_POLLFDS, ARG_SOCKADDR,
-    ARG_IOV,            /* array of iovec, count in the next argument */
-    ARG_PTRS,           /* array of pointers, count in the argument before */
+    ARG_PTR, /* printed as a number */
+    ARG_PATH,
+    ARG_PATHNF,
+    ARG_PATHENT,
+    ARG_STR,
+    ARG_STRV,
+    ARG_INBUF, /* length in the next argument */
+    ARG_OUTBUF, /* length is the result */
+    ARG_FDPAIR,
+    ARG_STAT,
+    ARG_OUTTIME, /* filled in by the call */
+    ARG_TIMESPEC,
+    ARG_ITIMERSPEC,
+    ARG_ITIMERVAL,
+    ARG_SIGSET,
+    ARG_SIGACT,
+    ARG_RLIM,
+    ARG_EPOLLEV,
+    ARG_POLLFDS,
+    ARG_SOCKADDR,
+    ARG_IOV, /* array of iovec, count in the next argument */
+    ARG_PTRS, /* array of pointers, count in the argument before */
     ARG_MSGHDR,
-    ARG_MMSGHDR,        /* array, count in the next argument */
+    ARG_MMSGHDR, /* array, count in the next argument */
     ARG_KIND_COUNT,
 } ArgKind;
 

@@ -1,5 +1,6 @@
 /*
- * linux-user/sys_caps.c: capabilities. Source: capabilities(7), capget(2), prctl(2), security/commoncap.c.
+ * linux-user/sys_caps.c: capabilities. Source: capabilities(7), capget(2), prctl(2),
+ * security/commoncap.c.
  *
  * Forwarded, unless users are emulated (ids.h): then the sets are the process's own and follow
  * from the emulated users (ids.c).

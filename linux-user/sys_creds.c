@@ -1,5 +1,6 @@
 /*
- * linux-user/sys_creds.c: users in the messages of Unix sockets. Source: unix(7), socket(7), cmsg(3).
+ * linux-user/sys_creds.c: users in the messages of Unix sockets. Source: unix(7), socket(7),
+ * cmsg(3).
  *
  * Forwarded, unless users are emulated: then peers are shown as the owners of files are, and what a
  * process says of itself reaches the kernel as what it is there.
@@ -18,7 +19,8 @@ abi_long sys_getsockopt(CPUState *cpu, const abi_ulong *a)
     uint32_t len;
     abi_long ret = sys_forward(cpu, a);
     if (G_UNLIKELY(ids.on) && ret == 0 && (int)a[1] == SOL_SOCKET && (int)a[2] == SO_PEERCRED &&
-        guest_read(&len, a[4], sizeof(len)) && len == sizeof(c) && guest_read(&c, a[3], sizeof(c))) {
+        guest_read(&len, a[4], sizeof(len)) && len == sizeof(c) &&
+        guest_read(&c, a[3], sizeof(c))) {
         c.uid = ids_show_uid(c.uid);
         c.gid = ids_show_gid(c.gid);
         guest_write(a[3], &c, sizeof(c));
@@ -38,7 +40,8 @@ static struct ucred *next_credentials(struct msghdr *m, struct cmsghdr **at)
     return NULL;
 }
 
-/* The guest's message, its control messages in buf. False: it has none, or more than there is room for. */
+/* The guest's message, its control messages in buf. False: it has none, or more than there is room
+ * for. */
 static bool read_control(abi_ulong msg, struct msghdr *m, uint8_t *buf, abi_ulong *control)
 {
     if (!guest_read(m, msg, sizeof(*m)) || m->msg_controllen < sizeof(struct cmsghdr) ||

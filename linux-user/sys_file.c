@@ -195,7 +195,8 @@ abi_long sys_fcntl(CPUState *cpu, const abi_ulong *a)
 static bool lists_descriptors(int fd)
 {
     char dir[PATH_MAX];
-    return (proc_fd_lies(fd, "fd", dir) || proc_fd_lies(fd, "fdinfo", dir)) && proc_is_our_task(dir);
+    return (proc_fd_lies(fd, "fd", dir) || proc_fd_lies(fd, "fdinfo", dir)) &&
+           proc_is_our_task(dir);
 }
 
 /* The number that a name is, of a descriptor of ours. */
@@ -339,7 +340,8 @@ abi_long sys_openat2(CPUState *cpu, const abi_ulong *a)
     abi_ulong path = shift_arg(a[1]);
     if (a[3] >= sizeof(how) && guest_read(&how, a[2], sizeof(how)) &&
         !(how.resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH))) {
-        abi_long ret = how.resolve ? PROC_NOT_OURS : proc_self_open((int)a[0], a[1], (int)how.flags);
+        abi_long ret =
+            how.resolve ? PROC_NOT_OURS : proc_self_open((int)a[0], a[1], (int)how.flags);
         if (ret != PROC_NOT_OURS) {
             return ret;
         }
@@ -454,8 +456,8 @@ static abi_long stat_to_guest(abi_ulong to, const struct stat *st)
     return guest_write(to, &g, sizeof(g)) ? 0 : -EFAULT;
 }
 
-/* A stat call by a path found the emulator: its path when the guest's program was meant, or NULL.
- * */
+/* A stat call by a path found the emulator: its path when the guest's program was meant, or
+ * NULL. */
 static const char *program_meant(abi_ulong dirfd, abi_ulong path, abi_ulong flags,
                                  char buf[PATH_MAX])
 {

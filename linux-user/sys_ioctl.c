@@ -32,7 +32,9 @@ typedef struct GuestLoopInfo {
 } GuestLoopInfo;
 _Static_assert(sizeof(GuestLoopInfo) == 160 && sizeof(struct loop_info) == 168, "struct loop_info");
 
-enum { LOOP_SAME = offsetof(GuestLoopInfo, encrypt_key) + LO_KEY_SIZE - offsetof(GuestLoopInfo, offset) };
+enum {
+    LOOP_SAME = offsetof(GuestLoopInfo, encrypt_key) + LO_KEY_SIZE - offsetof(GuestLoopInfo, offset)
+};
 _Static_assert(LOOP_SAME == offsetof(struct loop_info, lo_encrypt_key) + LO_KEY_SIZE -
                                 offsetof(struct loop_info, lo_offset),
                "what is copied in one piece");

@@ -1,6 +1,6 @@
 /*
- * linux-user/sys_ipc.c: System V semaphores, whose semid64_ds differs. Message queues, shared memory
- * control and all else of IPC have the same layouts and are forwarded by the table.
+ * linux-user/sys_ipc.c: System V semaphores, whose semid64_ds differs. Message queues, shared
+ * memory control and all else of IPC have the same layouts and are forwarded by the table.
  */
 #include <sys/ipc.h>
 #include <sys/sem.h>

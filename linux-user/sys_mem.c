@@ -1,6 +1,6 @@
 /*
- * linux-user/sys_mem.c: system calls on the address space. mmap.c does the work; what does not change
- * the map is forwarded by the table.
+ * linux-user/sys_mem.c: system calls on the address space. mmap.c does the work; what does not
+ * change the map is forwarded by the table.
  */
 #include <sys/mman.h>
 #include <sys/syscall.h>

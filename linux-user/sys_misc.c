@@ -1,6 +1,6 @@
 /*
- * linux-user/sys_misc.c: what the machine says about itself (uname, riscv_hwprobe), resource limits,
- * and the instruction cache.
+ * linux-user/sys_misc.c: what the machine says about itself (uname, riscv_hwprobe), resource
+ * limits, and the instruction cache.
  *
  * Owns the guest's idea of RLIMIT_AS and RLIMIT_DATA: the emulator's own mappings count against the
  * host's, so those two are remembered and not set.
@@ -50,7 +50,8 @@ abi_long sys_riscv_flush_icache(CPUState *cpu, const abi_ulong *a)
     return 0;
 }
 
-/* --- resource limits ---------------------------------------------------------------------------- */
+/* --- resource limits
+ * ---------------------------------------------------------------------------- */
 
 static pthread_mutex_t limits_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
@@ -132,7 +133,8 @@ abi_long sys_setrlimit(CPUState *cpu, const abi_ulong *a)
     return host_call(__NR_setrlimit, a[0], shift_arg(a[1]), 0, 0, 0, 0);
 }
 
-/* --- riscv_hwprobe ------------------------------------------------------------------------------ */
+/* --- riscv_hwprobe
+ * ------------------------------------------------------------------------------ */
 
 typedef struct HwprobePair {
     int64_t key;

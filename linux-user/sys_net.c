@@ -3,7 +3,8 @@
  * Unix socket is a path, and under --root without namespaces the host has another one.
  *
  * A path too long for an address goes through a descriptor of its directory. What a socket is bound
- * to is what it was bound to on the host, so an address with symbolic links comes back without them.
+ * to is what it was bound to on the host, so an address with symbolic links comes back without
+ * them.
  */
 #include <fcntl.h>
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /*
  * linux-user/sys_poll.c: waiting for descriptors: epoll, ppoll, pselect6, io_pgetevents.
  *
- * The calls with a signal mask hand it to the host's own call, so that there is no window in which a
- * signal is lost; the host handler records what arrives. EINTR then means that a signal of that mask
- * came, and signal_temp_mask() puts the mask in force for its handler. A call that was not entered
- * (ERESTARTSYS) is one that the signal met at its very beginning: EINTR if a handler runs.
+ * The calls with a signal mask hand it to the host's own call, so that there is no window in which
+ * a signal is lost; the host handler records what arrives. EINTR then means that a signal of that
+ * mask came, and signal_temp_mask() puts the mask in force for its handler. A call that was not
+ * entered (ERESTARTSYS) is one that the signal met at its very beginning: EINTR if a handler runs.
  */
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,8 +18,8 @@ typedef struct CallMask {
     uint64_t mask;
 } CallMask;
 
-/* The mask at `set` of `size` bytes, none when NULL. Returns what the kernel is to be given in its place: what is
- * wrong with it stays wrong, but other arguments may be looked at first. */
+/* The mask at `set` of `size` bytes, none when NULL. Returns what the kernel is to be given in its
+ * place: what is wrong with it stays wrong, but other arguments may be looked at first. */
 static abi_ulong mask_read(CallMask *m, abi_ulong set, abi_ulong size)
 {
     m->given = set != 0;
@@ -79,7 +79,8 @@ abi_long sys_io_pgetevents(CPUState *cpu, const abi_ulong *a)
     return call_mask_pair(__NR_io_pgetevents, b, a[5]);
 }
 
-/* --- epoll -------------------------------------------------------------------------------------- */
+/* --- epoll
+ * -------------------------------------------------------------------------------------- */
 
 abi_long sys_epoll_ctl(CPUState *cpu, const abi_ulong *a)
 {
@@ -95,8 +96,8 @@ abi_long sys_epoll_ctl(CPUState *cpu, const abi_ulong *a)
     return host_call(__NR_epoll_ctl, a[0], a[1], a[2], host_arg(&ev), 0, 0);
 }
 
-/* The kernel writes its packed events to the start of the guest's array, however long; then they are
- * spread from the last to the first. Events that have no room when spread are lost. */
+/* The kernel writes its packed events to the start of the guest's array, however long; then they
+ * are spread from the last to the first. Events that have no room when spread are lost. */
 static abi_long epoll_wait_masked(long nr, const abi_ulong *a, abi_ulong timeout)
 {
     bool too_many = (int)a[2] > INT_MAX / (int)sizeof(GuestEpollEvent);

@@ -298,12 +298,13 @@ abi_long sys_sched_getattr(CPUState *cpu, const abi_ulong *a)
 }
 
 /* Generated code keeps the guest's order of memory accesses wherever the host keeps its own; to the
- * host's processor new code of the guest is data. That exec has registered the process for one barrier
- * the guest does not see. */
+ * host's processor new code of the guest is data. That exec has registered the process for one
+ * barrier the guest does not see. */
 abi_long sys_membarrier(CPUState *cpu, const abi_ulong *a)
 {
     enum {
-        RSEQ = MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
+        RSEQ =
+            MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
     };
     enum { GET_REGISTRATIONS = 1 << 9 };
     static _Atomic bool registered;

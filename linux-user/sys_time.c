@@ -1,9 +1,10 @@
 /*
  * linux-user/sys_time.c: clocks and sleeps. Timers are forwarded by the table.
  *
- * A relative sleep that a signal without a handler interrupts goes on for the time that was left: the
- * interrupted call leaves its end in the thread's restart block and answers ERESTART_RESTARTBLOCK;
- * cpu_loop then runs restart_syscall (as the kernel does) or turns it into EINTR.
+ * A relative sleep that a signal without a handler interrupts goes on for the time that was left:
+ * the interrupted call leaves its end in the thread's restart block and answers
+ * ERESTART_RESTARTBLOCK; cpu_loop then runs restart_syscall (as the kernel does) or turns it into
+ * EINTR.
  */
 #include <string.h>
 #include <sys/syscall.h>
@@ -77,9 +78,9 @@ static struct timespec ts_sub(struct timespec x, struct timespec y)
 
 static abi_long sleep_on(const RestartBlock *block);
 
-/* For `req`, which ends at `end` of end_clock(). What the host says is left is late by its slack, which
- * would add up from one interruption to the next: it is for the guest alone. rem_addr: where it wants it,
- * or 0. */
+/* For `req`, which ends at `end` of end_clock(). What the host says is left is late by its slack,
+ * which would add up from one interruption to the next: it is for the guest alone. rem_addr: where
+ * it wants it, or 0. */
 static abi_long sleep_until(clockid_t clock, struct timespec end, struct timespec req,
                             abi_ulong rem_addr)
 {

@@ -45,7 +45,7 @@ static __attribute__((noinline)) abi_long run_again(CPUState *cpu, const Syscall
                                                     const abi_ulong *a, abi_long ret)
 {
     if (ret == -EFAULT && guest_code_unwatch_all()) {
-        ret = row->handler(cpu, a);     /* the kernel wrote to a page of code that we had protected */
+        ret = row->handler(cpu, a);   /* the kernel wrote to a page of code that we had protected */
     }
     return ret == -EACCES ? override_refused(cpu, row, a) : ret;
 }

@@ -57,8 +57,8 @@ bool path_copy(abi_ulong path, char buf[PATH_MAX])
     return len >= 0 && len < PATH_MAX && guest_read(buf, at, (size_t)len + 1);
 }
 
-/* Host copy of a guest iovec array (g_free), or NULL when the kernel shall find the fault itself.
- * */
+/* Host copy of a guest iovec array (g_free), or NULL when the kernel shall find the fault
+ * itself. */
 static struct iovec *iov_copy(abi_ulong addr, abi_ulong count)
 {
     if (!addr || count == 0 || count > MAX_IOV) {
@@ -239,7 +239,8 @@ abi_long forward_call(const SyscallRow *row, const abi_ulong *a, HostCall *call)
         } else if (kind == ARG_SOCKADDR && path_is_root()) {
             name_len = a[i + 1];
             name_at = i + 1;
-            b[i] = socket_name_arg(&name, a[i], &name_len, row->host_nr == __NR_bind ? PATH_ENTRY : PATH_FOLLOW);
+            b[i] = socket_name_arg(&name, a[i], &name_len,
+                                   row->host_nr == __NR_bind ? PATH_ENTRY : PATH_FOLLOW);
         } else if (guest_base && (kind == ARG_IOV || kind == ARG_PTRS)) {
             void *array = kind == ARG_IOV ? (void *)iov_copy(a[i], a[i + 1])
                                           : (void *)pointers_copy(a[i], a[i - 1]);
@@ -296,8 +297,8 @@ abi_long sys_keyctl(CPUState *cpu, const abi_ulong *a)
     return ret;
 }
 
-/* By SIGEV_THREAD it is a library's thread that waits, and the value points to what that one gets.
- * */
+/* By SIGEV_THREAD it is a library's thread that waits, and the value points to what that one
+ * gets. */
 abi_long sys_mq_notify(CPUState *cpu, const abi_ulong *a)
 {
     struct sigevent ev;

@@ -82,8 +82,8 @@ typedef struct UserOptions {
     enum { SMC_AUTO, SMC_FENCE, SMC_STRICT } smc;   /* see guest_code.c */
     bool one_insn_per_tb;
     const char *tier;           /* -tier, or NULL */
-    char **inherited;               /* options that rivet run for a child gets, NULL-terminated; NULL:
-                                     * made from the above */
+    char **inherited; /* options that rivet run for a child gets, NULL-terminated; NULL:
+                       * made from the above */
 } UserOptions;
 extern UserOptions user_options;
 

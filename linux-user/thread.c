@@ -55,7 +55,7 @@ typedef enum SettledState { SETTLED_NOT, SETTLED_BUSY, SETTLED_AWAITED, SETTLED 
 typedef struct ThreadTask {
     Task task;
     ThreadStart start;
-    _Atomic int users;              /* of this memory: the thread, and its parent while that makes it */
+    _Atomic int users;          /* of this memory: the thread, and its parent while that makes it */
 } ThreadTask;
 
 /* Tasks of ended threads with their signal stacks, for the next ones: a thread that never allocates

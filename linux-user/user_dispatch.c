@@ -10,7 +10,8 @@
 #include "linux-user/loader.h"
 #include "linux-user/signal.h"
 
-enum { MODE_OFF, MODE_EXCLUSIVE_ON, MODE_INCLUSIVE_ON };     /* linux/prctl.h, newer than the library's */
+/* linux/prctl.h, newer than the library's */
+enum { MODE_OFF, MODE_EXCLUSIVE_ON, MODE_INCLUSIVE_ON };
 enum { SELECTOR_ALLOW, SELECTOR_BLOCK };
 enum { SYS_USER_DISPATCH_ = 2 };                            /* si_code of SIGSYS */
 #define GUEST_TASK_SIZE ((abi_ulong)1 << 47)

@@ -1,6 +1,6 @@
 /*
- * linux-user/user_dispatch.h: prctl(PR_SET_SYSCALL_USER_DISPATCH), calls that a thread wants as SIGSYS.
- * Source: kernel/entry/syscall_user_dispatch.c. No child inherits it; execve ends it.
+ * linux-user/user_dispatch.h: prctl(PR_SET_SYSCALL_USER_DISPATCH), calls that a thread wants as
+ * SIGSYS. Source: kernel/entry/syscall_user_dispatch.c. No child inherits it; execve ends it.
  */
 #ifndef LINUX_USER_USER_DISPATCH_H
 #define LINUX_USER_USER_DISPATCH_H

@@ -4,8 +4,8 @@
  *
  * One page, a constant of this program: header, dynamic symbols with version LINUX_4.15, and
  * functions that make their system call. Linked at 0, so that offsets are addresses. The hash table
- * has one bucket, a list of all symbols. Debuggers want section headers as well. Unwinders know a signal frame by the two insns of
- * rt_sigreturn.
+ * has one bucket, a list of all symbols. Debuggers want section headers as well. Unwinders know a
+ * signal frame by the two insns of rt_sigreturn.
  */
 #include "linux-user/loader.h"
 
@@ -28,18 +28,20 @@
     FN(getrandom, 278, GETRANDOM_PARAMS)
 
 /*
- * getrandom(buffer, len, flags, state, state_len): with a state_len of -1 and nothing else it describes
- * the states that callers are to map (struct vgetrandom_opaque_params at state). Ours do not use theirs.
+ * getrandom(buffer, len, flags, state, state_len): with a state_len of -1 and nothing else it
+ * describes the states that callers are to map (struct vgetrandom_opaque_params at state). Ours do
+ * not use theirs.
  */
-#define GETRANDOM_PARAMS                                                                               \
-    0xfff00293, 0x04571463,     /* li t0, -1; bne a4, t0, the call */                                  \
-    0x00b56333, 0x00c36333,     /* or t1, a0, a1; or t1, t1, a2 */                                     \
-    0x02031e63,                 /* bnez t1, the call */                                                \
-    0x09000293, 0x0056a023,     /* size_of_opaque_state 144 */                                         \
-    0x00300293, 0x0056a223,     /* mmap_prot: PROT_READ | PROT_WRITE */                                \
-    0x02800293, 0x0056a423,     /* mmap_flags: MAP_DROPPABLE | MAP_ANONYMOUS */                        \
-    0x0006a623, 0x0006b823, 0x0006bc23, 0x0206b023, 0x0206b423, 0x0206b823, 0x0206bc23, /* reserved */ \
-    INSN_RET,
+#define GETRANDOM_PARAMS \
+    0xfff00293, 0x04571463, /* li t0, -1; bne a4, t0, the call */ \
+        0x00b56333, 0x00c36333, /* or t1, a0, a1; or t1, t1, a2 */ \
+        0x02031e63, /* bnez t1, the call */ \
+        0x09000293, 0x0056a023, /* size_of_opaque_state 144 */ \
+        0x00300293, 0x0056a223, /* mmap_prot: PROT_READ | PROT_WRITE */ \
+        0x02800293, 0x0056a423, /* mmap_flags: MAP_DROPPABLE | MAP_ANONYMOUS */ \
+        0x0006a623, 0x0006b823, 0x0006bc23, 0x0206b023, 0x0206b423, 0x0206b823, \
+        0x0206bc23, /* reserved */ \
+        INSN_RET,
 
 enum {
 #define FN(name, nr, ...) NR_##name = nr,

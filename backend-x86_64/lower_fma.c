@@ -2,14 +2,16 @@
  * backend-x86_64/lower_fma.c: the fused multiply-adds, and when their results are checked.
  *
  * A NaN result goes to the helper for two reasons: the op's NaN is canonical, and the host does not
- * raise invalid for inf * 0 + quiet NaN. The helper need not see c: of the NaN results those that are
- * c's doing have raised what they must, so a quiet NaN in its place adds just what the product raises.
- * It may be asked for any product of the ops that have run: it raises nothing that they do not.
+ * raise invalid for inf * 0 + quiet NaN. The helper need not see c: of the NaN results those that
+ * are c's doing have raised what they must, so a quiet NaN in its place adds just what the product
+ * raises. It may be asked for any product of the ops that have run: it raises nothing that they do
+ * not.
  *
  * So a check can wait for that of a later fused op, up to FMA_GROUP of them, if the way there is
- * straight, nothing on it can fault or sees flags or the NaN, and the factors stay where they are. They
- * do in pinned registers, but one that the op itself overwrites, which is kept in memory. A sum that
- * goes on in the later op makes a NaN of it too and needs no test; two others are tested together.
+ * straight, nothing on it can fault or sees flags or the NaN, and the factors stay where they are.
+ * They do in pinned registers, but one that the op itself overwrites, which is kept in memory. A sum
+ * that goes on in the later op makes a NaN of it too and needs no test; two others are tested
+ * together.
  * Invariant: be->nfma is 0 but on such a way, at whose end lower_fma() comes by again.
  *
  * Source: Intel SDM volume 1, chapter 14.5 (FMA exceptions).
@@ -139,7 +141,8 @@ static void check_owed(BackendContext *be, const IrOp *op, int out)
     s->live |= RA_SCRATCH & 1u << out;
     be->nfma = 0;
     for (unsigned i = 0; i < n; i += 2) {
-        fp_comi(be, by_type(op, X86_UCOMISS, X86_UCOMISD), r[i], opnd_reg(r[i + 1 < n ? i + 1 : i]));
+        Opnd other = opnd_reg(r[i + 1 < n ? i + 1 : i]);
+        fp_comi(be, by_type(op, X86_UCOMISS, X86_UCOMISD), r[i], other);
         cold_jcc(be, X86_P, s);
     }
     cold_back(be, s);

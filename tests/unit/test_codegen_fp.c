@@ -32,7 +32,8 @@ typedef struct TestEnv {
     uint64_t fpr[32];
     uint64_t pc;
     uint32_t fp_status, exit_request, host_mxcsr;
-    uint64_t host_sp, ras_sp, helper_ra, fault_addr, helper_args[4], scratch[4], spill[BACKEND_SPILL_SLOTS];
+    uint64_t host_sp, ras_sp, helper_ra, fault_addr, helper_args[4], scratch[4];
+    uint64_t spill[BACKEND_SPILL_SLOTS];
     BackendConsts consts;
     uint64_t helpers[8];
     JumpCacheEntry jump_cache[16];
@@ -718,8 +719,8 @@ START_TEST(test_canon_runs)
 }
 END_TEST
 
-/* Fused ops whose checks wait for each other, with what overwrites their factors, sees a NaN, or goes
- * on with it in between. */
+/* Fused ops whose checks wait for each other, with what overwrites their factors, sees a NaN, or
+ * goes on with it in between. */
 START_TEST(test_fma_groups)
 {
     set_features((unsigned)_i);

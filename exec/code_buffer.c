@@ -7,8 +7,8 @@
 
 #include "exec/own_map.h"
 
-/* Memory is asked for in steps that grow with what is used already: a small program pays for no more
- * than it uses. */
+/* Memory is asked for in steps that grow with what is used already: a small program pays for no
+ * more than it uses. */
 enum { CODE_BUFFER_LITTLE = 4 << 20 };     /* less is only for who asks for it */
 enum { STEP_MIN = 16 << 10, STEP_MAX = 256 << 10 };
 

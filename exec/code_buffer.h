@@ -1,9 +1,9 @@
 /*
  * exec/code_buffer.h: the executable memory. See tb.h for its layout.
  *
- * One mapping for the life of the process, reserved at exec_init() and touched as it fills, in steps
- * of several pages: a page fault each costs three times as much. All functions but the readers need
- * tb_lock.
+ * One mapping for the life of the process, reserved at exec_init() and touched as it fills, in
+ * steps of several pages: a page fault each costs three times as much. All functions but the
+ * readers need tb_lock.
  */
 #ifndef EXEC_CODE_BUFFER_H
 #define EXEC_CODE_BUFFER_H

@@ -1,12 +1,12 @@
 /*
  * exec/cold.c: see cold.h.
  *
- * The counters are a table without chains, shared by all threads and not exact: where two blocks meet
- * in an entry, they count together, so that each is translated in the end. A block whose entry was
- * taken by another counts anew.
+ * The counters are a table without chains, shared by all threads and not exact: where two blocks
+ * meet in an entry, they count together, so that each is translated in the end. A block whose entry
+ * was taken by another counts anew.
  *
- * The child of a fork, which may live for a few calls only, begins with a small table of its own, in the
- * page of its CPU: each page of the other that it wrote to would be copied.
+ * The child of a fork, which may live for a few calls only, begins with a small table of its own,
+ * in the page of its CPU: each page of the other that it wrote to would be copied.
  */
 #include "exec/cold.h"
 

@@ -216,7 +216,8 @@ static uint64_t slot_pc(const TranslationBlock *tb, uint64_t slot)
     return tb->jump[slot].pc;
 }
 
-/* A poll at this jump has left. If nobody asked for that, the jump is a sample of those that run. */
+/* A poll at this jump has left. If nobody asked for that, the jump is a sample of those that
+ * run. */
 static void polled(CPUState *cpu, TranslationBlock *tb, unsigned slot)
 {
     enum { LITTLE = 64 };
@@ -246,7 +247,7 @@ static CPUException run(CPUState *cpu)
     CPURISCVState *env = &cpu->env;
     BackendEnterFn *enter = (BackendEnterFn *)backend_config.enter;
     uint32_t cflags = exec_cflags();
-    TranslationBlock *last = NULL;      /* left through last_slot; gone if there was a flush since */
+    TranslationBlock *last = NULL;     /* left through last_slot; gone if there was a flush since */
     unsigned last_slot = 0, last_flushes = 0;
 
     for (;;) {
@@ -375,7 +376,8 @@ void cpu_ecall(CPURISCVState *env, vaddr pc)
     cpu_leave(cpu);
     bool go_on = guest_ecall(cpu);
     cpu_enter(cpu);
-    if (__builtin_expect(!go_on || drops != atomic_load_explicit(&tb_drops, memory_order_relaxed), 0)) {
+    if (__builtin_expect(!go_on || drops != atomic_load_explicit(&tb_drops, memory_order_relaxed),
+                         0)) {
         cpu->exception = EXCP_INTERRUPT;
         cpu_loop_exit(cpu);
     }
@@ -385,8 +387,9 @@ void cpu_ecall(CPURISCVState *env, vaddr pc)
 
 static void fill_layout(BackendLayout *l)
 {
-    /* Hottest first: executed operands of Debian's lua, sort, bash, gawk and python3 (x; these eleven
-     * are 83 to 87 % of them) and of nbody, matrix product, mandelbrot and libm loops (f). */
+    /* Hottest first: executed operands of Debian's lua, sort, bash, gawk and python3 (x; these
+     * eleven are 83 to 87 % of them) and of nbody, matrix product, mandelbrot and libm loops
+     * (f). */
     static const uint8_t hot_x[BACKEND_MAX_PIN_INT] = { RV_A5, RV_A4, RV_SP, RV_A0, RV_A3, RV_S0,
                                                         RV_A1, RV_A2, RV_S1, RV_S2, RV_RA };
     static const uint8_t hot_f[BACKEND_MAX_PIN_FP] = { 15, 14, 13, 10, 8, 12, 11, 0, 9, 1, 18, 16 };

@@ -52,13 +52,13 @@ typedef struct CPUState {
     int32_t poll_period;        /* polls from one sample to the next */
     CPUFault fault;             /* valid after EXCP_FAULT */
     IrInterpState *interp_state;    /* -tier interp: the IR being interpreted, else NULL */
-    bool emulating;             /* in rv_emulate() or section_run(): env is exact (cold.c, section.c) */
+    bool emulating;         /* in rv_emulate() or section_run(): env is exact (cold.c, section.c) */
     uint32_t rseq_signature;    /* if env.rseq_cs is one */
     struct SectionRunner *section;      /* of section.c, NULL: none yet */
     uint32_t cold_generation;   /* cold_page[] can be executed in this generation of mappings */
     uint64_t cold_page[COLD_PAGES];     /* by low bits of the page number */
     uint8_t cold_limit[COLD_PAGES];     /* how often a block there is emulated */
-    uint32_t young_left;        /* counts of cold code in young_count[] until the table of all is used */
+    uint32_t young_left;   /* counts of cold code in young_count[] until the table of all is used */
     uint32_t young_count[1 << YOUNG_BITS];
     sigjmp_buf jmp_env;         /* cpu_loop_exit() */
     CPUException exception;     /* pending when jmp_env is taken */
@@ -70,8 +70,8 @@ typedef struct CPUState {
     struct CPUState *next;      /* list of all CPUs */
     struct CPUState *next_idle; /* ... of those that no thread has */
 
-    /* of generated code again; what is before lies in one page, for each that is written after a fork
-     * is copied */
+    /* of generated code again; what is before lies in one page, for each that is written after a
+     * fork is copied */
     JumpCacheEntry jump_cache[1 << JUMP_CACHE_BITS];
     JumpCacheEntry second_cache[1 << BACKEND_SECOND_CACHE_BITS];
 } CPUState;
@@ -98,15 +98,15 @@ typedef struct ExecOptions {
     bool stats;                 /* count for -stats */
     /* System calls without an exit (cpu.h, cpu_ecall()): which may be made so, NULL: none. */
     bool (*ecall_stays)(uint64_t nr);
-    unsigned hot;               /* runs of a backward jump until its loop becomes a region, by samples; 0:
-                                   never, 1: at once, with all code that can be seen to be in it */
-    unsigned cold;              /* entries of a block before it is translated; 0: translate at once */
+    unsigned hot; /* runs of a backward jump until its loop becomes a region, by samples; 0:
+                     never, 1: at once, with all code that can be seen to be in it */
+    unsigned cold;            /* entries of a block before it is translated; 0: translate at once */
     bool interp;                /* -tier interp: run the IR by ir_interp() instead of code */
     uint64_t guest_base;
     size_t code_buffer_size;    /* default 256 MiB of address space */
     uint32_t host_features;
     const char *image_dir;      /* where translated code is kept (image.h); NULL: nowhere */
-    int image_at;               /* ... a descriptor to find it from, for image_dir is "."; else any */
+    int image_at;             /* ... a descriptor to find it from, for image_dir is "."; else any */
     uint64_t image_limit;       /* ... and how many bytes of it, not exact */
     bool random_regalloc;
     bool perf_map;
@@ -123,8 +123,8 @@ void cpu_destroy(CPUState *cpu);                /* by its own thread, or when th
 
 /* Where the list of all CPUs begins; for a tracer, who follows it in another process. */
 CPUState *const *cpu_list_head(void);
-/* All CPUs, also those that no thread has (cpu->opaque NULL), kept for the next ones. None is made or
- * destroyed meanwhile. */
+/* All CPUs, also those that no thread has (cpu->opaque NULL), kept for the next ones. None is made
+ * or destroyed meanwhile. */
 void cpu_foreach(void (*fn)(CPUState *cpu, void *opaque), void *opaque);
 
 /* Run until something linux-user must see: ECALL, BREAKPOINT, ILLEGAL, FAULT, INTERRUPT. env is
@@ -138,11 +138,11 @@ void cpu_request_exit(CPUState *cpu);
 /* Leave cpu_exec() at once; the state in env is the guest's. The only siglongjmp. */
 _Noreturn void cpu_loop_exit(CPUState *cpu);
 
-/* For the host signal handler, for a synchronous SIGSEGV/SIGBUS/SIGILL/SIGFPE on this thread. If host
- * pc is in generated code (or in a helper called from it that touches guest memory): either fixes the
- * context up and returns (return stack overflow), or puts exact guest state in env, sets cpu->fault
- * from sig/code/addr, and leaves through cpu_loop_exit() with EXCP_FAULT. Returns false when the
- * fault is not the guest's doing; when it returns true the handler shall simply return. */
+/* For the host signal handler, for a synchronous SIGSEGV/SIGBUS/SIGILL/SIGFPE on this thread. If
+ * host pc is in generated code (or in a helper called from it that touches guest memory): either
+ * fixes the context up and returns (return stack overflow), or puts exact guest state in env, sets
+ * cpu->fault from sig/code/addr, and leaves through cpu_loop_exit() with EXCP_FAULT. Returns false
+ * when the fault is not the guest's doing; when it returns true the handler shall simply return. */
 bool cpu_handle_host_fault(CPUState *cpu, int sig, int code, uint64_t addr, void *ucontext);
 
 /* Stop the world: on return every other CPU is outside cpu_exec() and stays out until _end(). Not
@@ -151,13 +151,15 @@ void cpu_exclusive_begin(CPUState *self);
 void cpu_exclusive_end(CPUState *self);
 
 /* TBs and the guest's memory (tb_invalidate.c); all callable while other CPUs run. */
-void tb_invalidate_range(vaddr start, vaddr last);  /* mapping gone or changed: drop TBs, inclusive */
+/* mapping gone or changed: drop TBs, inclusive */
+void tb_invalidate_range(vaddr start, vaddr last);
 void tb_revalidate_range(vaddr start, vaddr last);  /* icache flush: drop TBs whose bytes changed */
 void tb_revalidate_all(void);                       /* fence.i */
 void tb_flush_all(CPUState *self);
 
-/* From now on others look at guest memory: a second thread, another process through a shared mapping. Call
- * before they can. Until then atomic insns and fences cost nothing; TBs that rely on it are dropped. */
+/* From now on others look at guest memory: a second thread, another process through a shared
+ * mapping. Call before they can. Until then atomic insns and fences cost nothing; TBs that rely on
+ * it are dropped. */
 void exec_memory_shared(void);
 bool exec_memory_is_ours(void);                     /* it was not called yet */
 
@@ -169,16 +171,18 @@ void exec_fork_prepare(void);
 void exec_fork_parent(void);
 void exec_fork_child(CPUState *self);               /* forgets the other CPUs */
 
-/* Provided by linux-user/ (guest_code.c): copy up to len bytes of guest code at pc. Returns how many
- * bytes are mapped executable and readable from pc on, at most len; 0 sets *fault. */
+/* Provided by linux-user/ (guest_code.c): copy up to len bytes of guest code at pc. Returns how
+ * many bytes are mapped executable and readable from pc on, at most len; 0 sets *fault. */
 unsigned guest_fetch(vaddr pc, void *buf, unsigned len, CPUFault *fault);
-/* Provided by linux-user/ (cpu_loop.c): make the system call at env->pc, as if cpu_exec() had returned
- * EXCP_ECALL. False when the loop has something to do before the next insn, env says where. */
+/* Provided by linux-user/ (cpu_loop.c): make the system call at env->pc, as if cpu_exec() had
+ * returned EXCP_ECALL. False when the loop has something to do before the next insn, env says
+ * where. */
 bool guest_ecall(CPUState *cpu);
-/* Provided by linux-user/ (guest_code.c): the guest flushes [start, end) as the ISA asks; from 0: everything. */
+/* Provided by linux-user/ (guest_code.c): the guest flushes [start, end) as the ISA asks; from 0:
+ * everything. */
 void guest_code_fenced(vaddr start, vaddr end);
-/* Provided by linux-user/ (guest_code.c): pc lies in a shared mapping, so that its bytes can be written
- * through another mapping of the same object. */
+/* Provided by linux-user/ (guest_code.c): pc lies in a shared mapping, so that its bytes can be
+ * written through another mapping of the same object. */
 bool guest_code_shared(vaddr pc);
 
 #endif

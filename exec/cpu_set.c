@@ -1,14 +1,14 @@
 /*
  * exec/cpu_set.c: see cpu_set.h.
  *
- * cpu_exclusive_begin() sets exclusive_pending, asks every running CPU to leave and waits; a CPU that
- * wants in while it is set waits in cpu_enter(). Both sides write their own flag before they read the
- * other's, so one of them always sees the other. Entering and leaving is what every system call
- * does: the fence between its two accesses costs nothing there, the other side has membarrier(2) make all
- * threads execute one.
+ * cpu_exclusive_begin() sets exclusive_pending, asks every running CPU to leave and waits; a CPU
+ * that wants in while it is set waits in cpu_enter(). Both sides write their own flag before they
+ * read the other's, so one of them always sees the other. Entering and leaving is what every system
+ * call does: the fence between its two accesses costs nothing there, the other side has
+ * membarrier(2) make all threads execute one.
  *
- * A CPU is some twenty pages of memory that a short thread would touch, and code to find again: those of
- * ended threads are kept for the next ones.
+ * A CPU is some twenty pages of memory that a short thread would touch, and code to find again:
+ * those of ended threads are kept for the next ones.
  */
 #include "exec/cpu_set.h"
 
@@ -38,7 +38,8 @@ static FORK_PAGE unsigned idle_count;
 
 static FORK_PAGE pthread_mutex_t exclusive_lock = PTHREAD_MUTEX_INITIALIZER;
 static FORK_PAGE pthread_cond_t exclusive_cond = PTHREAD_COND_INITIALIZER;  /* a CPU left */
-static FORK_PAGE pthread_cond_t resume_cond = PTHREAD_COND_INITIALIZER;     /* exclusive section ended */
+/* exclusive section ended */
+static FORK_PAGE pthread_cond_t resume_cond = PTHREAD_COND_INITIALIZER;
 _Atomic int exclusive_pending;
 static FORK_PAGE bool membarrier_works; /* registered for this process; while it has one CPU: not yet */
 bool exclusive_fence_ourselves;
@@ -162,8 +163,8 @@ static void cpu_unmap(CPUState *cpu)
     munmap(cpu, sizeof(*cpu));
 }
 
-/* Keep cpu for the next thread; false: there are enough. It stays in the list, so that its jump cache
- * forgets TBs as they are dropped. cpu_list_lock held. */
+/* Keep cpu for the next thread; false: there are enough. It stays in the list, so that its jump
+ * cache forgets TBs as they are dropped. cpu_list_lock held. */
 static bool cpu_keep(CPUState *cpu)
 {
     if (idle_count == MAX_IDLE) {
@@ -196,8 +197,9 @@ void cpu_destroy(CPUState *cpu)
 
 /* ---- stopping the world ---- */
 
-/* A poll in another thread may take 1 off polls_left at this moment, and what is stored here is lost. Then
- * the request is seen when that has been counted down, or at a poll that does not count. */
+/* A poll in another thread may take 1 off polls_left at this moment, and what is stored here is
+ * lost. Then the request is seen when that has been counted down, or at a poll that does not
+ * count. */
 static void request_leave_one(CPUState *cpu, void *opaque)
 {
     __atomic_store_n(&cpu->exit_request, BACKEND_EXIT_REQUESTED, __ATOMIC_SEQ_CST);

@@ -1,8 +1,8 @@
 /*
  * exec/cpu_set.h: all virtual CPUs, and stopping the world. Private to exec/.
  *
- * A CPU is "running" between cpu_enter() and cpu_leave(): it may be inside generated code or hold pointers
- * to TBs. The set includes those kept for threads to come, which do not run.
+ * A CPU is "running" between cpu_enter() and cpu_leave(): it may be inside generated code or hold
+ * pointers to TBs. The set includes those kept for threads to come, which do not run.
  */
 #ifndef EXEC_CPU_SET_H
 #define EXEC_CPU_SET_H

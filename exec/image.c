@@ -33,8 +33,9 @@ static CodeImage images[MAX_IMAGES];    /* tb_lock */
 static unsigned nimages;
 static ImageRange ranges[MAX_RANGES];
 static _Atomic unsigned nranges, last_range;
-/* Branch predictors know a jump by the low bits of its address only: what lies at the same offset of the
- * code buffer, which the code made in this run fills from its start, would be taken for it. */
+/* Branch predictors know a jump by the low bits of its address only: what lies at the same offset
+ * of the code buffer, which the code made in this run fills from its start, would be taken for
+ * it. */
 enum { IMAGE_STAGGER = 0x2555000 };
 static uint8_t *free_room;              /* rest of the code buffer's room for images */
 
@@ -98,7 +99,8 @@ static size_t build_id(uint8_t id[BUILD_ID_BYTES])
     return 0;
 }
 
-/* Whatever makes the code of a TB another one for the same guest bytes. 0: nobody knows who we are. */
+/* Whatever makes the code of a TB another one for the same guest bytes. 0: nobody knows who we
+ * are. */
 static uint64_t make_config(void)
 {
     struct {
@@ -247,8 +249,8 @@ bool image_fetch_page(uint64_t addr, uint8_t bytes[IMAGE_PAGE])
     return guest_fetch(addr, bytes, IMAGE_PAGE, &fault) == IMAGE_PAGE;
 }
 
-/* TBs [*from, *to) of the image begin in the pages of [start, last], given as distances from the base;
- * and *from may be one that begins before and ends there. */
+/* TBs [*from, *to) of the image begin in the pages of [start, last], given as distances from the
+ * base; and *from may be one that begins before and ends there. */
 static void tbs_between(const CodeImage *im, uint64_t start, uint64_t last, uint32_t *from,
                         uint32_t *to)
 {
@@ -265,7 +267,8 @@ static void tbs_between(const CodeImage *im, uint64_t start, uint64_t last, uint
     }
 }
 
-/* Drop what overlaps [start, last]. only_stale: of that, what is not made from the bytes there now. */
+/* Drop what overlaps [start, last]. only_stale: of that, what is not made from the bytes there
+ * now. */
 static void drop_in_image(const CodeImage *im, uint64_t start, uint64_t last, bool only_stale)
 {
     uint32_t i, end;
@@ -276,7 +279,8 @@ static void drop_in_image(const CodeImage *im, uint64_t start, uint64_t last, bo
             continue;
         }
         TranslationBlock *tb = image_tb(im, i);
-        if (pc + tb->size > start && !atomic_load(&tb->invalid) && (!only_stale || tb_is_stale(tb))) {
+        if (pc + tb->size > start && !atomic_load(&tb->invalid) &&
+            (!only_stale || tb_is_stale(tb))) {
             tb_drop(tb);
             stat_inc(STAT_tb_dropped);
         }
@@ -297,8 +301,8 @@ static void check_contents(const CodeImage *im, uint64_t start, uint64_t end)
     }
 }
 
-/* Has none of the pages a copy of its own? /proc/PID/pagemap: bits 63 and 62, in memory or swapped out;
- * 61, of a file. */
+/* Has none of the pages a copy of its own? /proc/PID/pagemap: bits 63 and 62, in memory or swapped
+ * out; 61, of a file. */
 static bool pages_are_the_files(int pagemap, uint64_t start, uint64_t end)
 {
     uint64_t entry[512];

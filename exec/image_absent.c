@@ -1,6 +1,6 @@
 /*
- * exec/image_absent.c: what an image knows of its guest file's code besides translations: a word that is
- * not in it, so that who looks for it need not read the whole file.
+ * exec/image_absent.c: what an image knows of its guest file's code besides translations: a word
+ * that is not in it, so that who looks for it need not read the whole file.
  */
 #include <string.h>
 
@@ -19,7 +19,8 @@ bool image_lacks_word(uint64_t start, uint64_t end, uint32_t word)
     bool lacks = im && im->h && im->proven && word == im->h->absent_word &&
                  start - im->key.base >= im->h->absent_start &&
                  end - im->key.base <= im->h->absent_end;
-    if (im && !im->h && im->settled && word == (uint32_t)IMAGE_ABSENT && end - start >= LONG_SEARCH) {
+    if (im && !im->h && im->settled && word == (uint32_t)IMAGE_ABSENT &&
+        end - start >= LONG_SEARCH) {
         im->searched = true;
         image_searched = true;
     }

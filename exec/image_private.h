@@ -9,8 +9,8 @@
  *   u32 pc[ntbs]                as distance from key.base
  *   u32 tb[ntbs]                offset of its TranslationBlock
  *   u32 alone[nalone]           numbers of those that need it (exec_memory_shared())
- * Pages are counted from first_page, the number that it has in the guest file. The distances between
- * code, stubs and metadata are those of the file: it is mapped as a whole.
+ * Pages are counted from first_page, the number that it has in the guest file. The distances
+ * between code, stubs and metadata are those of the file: it is mapped as a whole.
  */
 #ifndef EXEC_IMAGE_PRIVATE_H
 #define EXEC_IMAGE_PRIVATE_H
@@ -32,7 +32,8 @@ typedef struct ImageHeader {
     uint32_t ntbs, npages, first_page, nalone;
     uint32_t stubs, stubs_size, index;  /* offsets in the file but for the size */
     uint32_t settled;           /* the identity stood for the contents when this was made */
-    uint32_t absent_word;       /* is not in [absent_start, absent_end) of the guest's file, as distances */
+    /* is not in [absent_start, absent_end) of the guest's file, as distances */
+    uint32_t absent_word;
     uint32_t absent_start, absent_end;  /* from key.base */
     uint64_t index_hash;
     uint64_t header_hash;       /* of all before */
@@ -44,8 +45,8 @@ typedef struct CodeImage {
     const uint64_t *page_hash;
     const uint32_t *page_first, *pc, *tb, *alone;
     bool settled;               /* as of GuestCodeOrigin */
-    bool proven;                /* so does h->settled, and the guest's memory is the file's, in all ranges */
-    bool searched;              /* for IMAGE_ABSENT, and long: worth an image, even one without TBs */
+    bool proven;       /* so does h->settled, and the guest's memory is the file's, in all ranges */
+    bool searched;            /* for IMAGE_ABSENT, and long: worth an image, even one without TBs */
     struct timespec found;      /* st_ctim of the file that was found, used or not */
 } CodeImage;
 

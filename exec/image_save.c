@@ -1,9 +1,9 @@
 /*
  * exec/image_save.c: writing images.
  *
- * The TBs of a guest file, those of the attached image and new ones, are copied into a buffer that has
- * the form of the file (image_private.h), moved there (backend_move_field()), and chained to each
- * other wherever a jump's aim is among them. tb_lock is held, so no jump changes meanwhile.
+ * The TBs of a guest file, those of the attached image and new ones, are copied into a buffer that
+ * has the form of the file (image_private.h), moved there (backend_move_field()), and chained to
+ * each other wherever a jump's aim is among them. tb_lock is held, so no jump changes meanwhile.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -61,7 +61,8 @@ static void collect_new(TranslationBlock *tb, void *opaque)
 {
     Collect *all = opaque;
     ImageRange *r = image_range_at(tb->pc);
-    if (!r || tb->pc + tb->size > r->end || tb->shared || tb->region || tb->cflags != exec_cflags()) {
+    if (!r || tb->pc + tb->size > r->end || tb->shared || tb->region ||
+        tb->cflags != exec_cflags()) {
         return;
     }
     for (unsigned i = 0; i < all->n; i++) {
@@ -184,7 +185,8 @@ static bool allocate(Writer *w, size_t stubs_size)
     size_t n = sizeof(ImageHeader) + 128 + stubs_size + IMAGE_PAGE;
     for (guint i = 0; i < w->kept->len; i++) {
         const TranslationBlock *tb = kept_at(w, i)->tb;
-        n += tb->code_size + 80 + tb->map_size + tb->relocs_size + header_size(tb) + 8 + 12 + tb->nslots * sizeof(int32_t);
+        n += tb->code_size + 80 + tb->map_size + tb->relocs_size + header_size(tb) + 8 + 12 +
+             tb->nslots * sizeof(int32_t);
     }
     n += (w->kept->len ? last_pc(w) - first_pc(w) : 0) / IMAGE_PAGE * 12 + 2 * 12 + 16;
     void *p = n > IMAGE_MAX_BYTES ? MAP_FAILED
@@ -377,8 +379,8 @@ static uint64_t known_hash(const Writer *w, uint64_t page)
     return nr < w->im->h->npages ? w->im->page_hash[nr] : 0;
 }
 
-/* Take out what is not made from the bytes that are there now; hash the pages of the rest. The hashes
- * are of pages from that of the first TB on; the caller frees them. */
+/* Take out what is not made from the bytes that are there now; hash the pages of the rest. The
+ * hashes are of pages from that of the first TB on; the caller frees them. */
 static uint64_t *hash_pages(Writer *w, uint32_t *npages)
 {
     static uint8_t bytes[2 * IMAGE_PAGE];       /* tb_lock */
@@ -507,7 +509,8 @@ static void evict(void)
     while (d && (e = readdir(d)) != NULL) {
         struct stat st;
         Entry x;
-        if (strspn(e->d_name, "0123456789abcdef.") == strlen(e->d_name) && strlen(e->d_name) >= 16 &&
+        if (strspn(e->d_name, "0123456789abcdef.") == strlen(e->d_name) &&
+            strlen(e->d_name) >= 16 &&
             g_strlcpy(x.name, e->d_name, sizeof(x.name)) < sizeof(x.name) &&
             fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode)) {
             x.mtime = st.st_mtim.tv_sec;
@@ -599,7 +602,8 @@ static void save_locked(void)
     for (unsigned i = 0; i < all->n; i++) {
         Writer *w = &all->writer[i];
         size_t fresh = w->kept->len;
-        if ((w->im->searched && !forked) || enough(fresh, fresh + (w->im->h ? w->im->h->ntbs : 0))) {
+        if ((w->im->searched && !forked) ||
+            enough(fresh, fresh + (w->im->h ? w->im->h->ntbs : 0))) {
             collect_known(w);
             any |= save_one(w);
         }

@@ -20,8 +20,8 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-/* Far below where Linux begins to look for room, and where programs with an address space of their own
- * design (ThreadSanitizer's shadow) expect libraries, which they leave alone. */
+/* Far below where Linux begins to look for room, and where programs with an address space of their
+ * own design (ThreadSanitizer's shadow) expect libraries, which they leave alone. */
 #define RANGE_END 0x7c0000000000u
 #define RANGE_START 0x7a0000000000u
 enum { TRIES = 64 };
@@ -56,7 +56,8 @@ static void *map_in_range(size_t size, int prot, int flags, int fd, off_t offset
 
 void *own_map(size_t size)
 {
-    return map_in_range(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return map_in_range(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                        -1, 0);
 }
 
 void own_touch(const void *p, size_t size, bool write)

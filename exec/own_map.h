@@ -17,8 +17,9 @@
  * with munmap(). */
 void *own_map(size_t size);
 
-/* Have at once what would come in page faults, each some 1 us: the whole pages in [p, p + size), for
- * writing, or as they are (where nothing is yet, the page of zeros, which takes no memory). A hint. */
+/* Have at once what would come in page faults, each some 1 us: the whole pages in [p, p + size),
+ * for writing, or as they are (where nothing is yet, the page of zeros, which takes no memory). A
+ * hint. */
 void own_touch(const void *p, size_t size, bool write);
 
 #endif

@@ -1,16 +1,16 @@
 /*
  * exec/region.c: the second tier. A hot loop becomes one TB, a region, with pins of its own.
  *
- * Backward jumps of TBs count down (TBJump.count). At zero the jump's aim is taken for the header of a
- * loop: the code reachable from there is followed as far as TBs show that it has run; what gets back
- * to the header by a backward jump is the loop, inner loops and small functions included
+ * Backward jumps of TBs count down (TBJump.count). At zero the jump's aim is taken for the header
+ * of a loop: the code reachable from there is followed as far as TBs show that it has run; what
+ * gets back to the header by a backward jump is the loop, inner loops and small functions included
  * (region_code.h). If it calls or has computed jumps, a few rounds are watched first, which tells
  * where those go, and what is rare. All of it is translated into one IR (region_translate.h). The
  * registers used most are the pins.
  *
- * A region has the key of the TB at its header and is found in its place; that one stays behind it for
- * the day when the region is dropped, because its code has changed. Every cycle inside holds a poll,
- * which is also how CPUs get out of a region that was dropped.
+ * A region has the key of the TB at its header and is found in its place; that one stays behind it
+ * for the day when the region is dropped, because its code has changed. Every cycle inside holds a
+ * poll, which is also how CPUs get out of a region that was dropped.
  *
  * All under tb_lock.
  */
@@ -137,8 +137,8 @@ static void log_in_asm(RegionCode *c)
     for (unsigned k = 0; k < c->nframes; k++) {
         const RegionFrame *frame = &c->frame[k];
         if (k) {
-            fprintf(f, "\n%*scall %u, from %u, returns to 0x%016" PRIx64 "%s\n", 2 * frame->level, "",
-                    k, frame->parent, frame->ret, frame->keeps_link ? "" : " if it does");
+            fprintf(f, "\n%*scall %u, from %u, returns to 0x%016" PRIx64 "%s\n", 2 * frame->level,
+                    "", k, frame->parent, frame->ret, frame->keeps_link ? "" : " if it does");
         }
         REGION_FOREACH_NODE(c, frame, n) {
             DecodedInsn d;
@@ -266,8 +266,8 @@ static TranslationBlock *leave_alone(TranslationBlock *tb)
     return tb;
 }
 
-/* A function in the region is often left: what was seen to run was not all that does. If that was known, too
- * much of it is missing. */
+/* A function in the region is often left: what was seen to run was not all that does. If that was
+ * known, too much of it is missing. */
 static void run_otherwise(TranslationBlock *region)
 {
     tb_drop(region);
@@ -288,8 +288,8 @@ static RegionBuilder *get_builder(void)
     return builder;
 }
 
-/* The loop at tb->pc has calls: to watch it, and again after that failed, is worth the while only if it is
- * hotter than others. Returns false if it was long enough. */
+/* The loop at tb->pc has calls: to watch it, and again after that failed, is worth the while only
+ * if it is hotter than others. Returns false if it was long enough. */
 static bool wait_longer(TranslationBlock *tb, TBJump *jump)
 {
     enum { TRIES = 3, LONGER = 4 };
@@ -343,7 +343,8 @@ static bool promote(CPUState *cpu, TranslationBlock *from, unsigned n, bool watc
     }
     /* What is not known to come round soon gains nothing by its calls being followed. */
     bool known = !c->calls || seen || exec_options.hot == 1;
-    if (!(found && known && closes_loop(c, from) && !part_of_larger_loop(c) && make_region(b, old)) &&
+    if (!(found && known && closes_loop(c, from) && !part_of_larger_loop(c) &&
+          make_region(b, old)) &&
         old) {
         leave_alone(old);
     }

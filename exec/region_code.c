@@ -198,8 +198,8 @@ static void explore(RegionCode *c, RegionFrame *f, unsigned max)
     connect_nodes(c, f);
 }
 
-/* Mark also what leads to the marked nodes without passing `head`, rare nodes only if `rare`. Returns
- * how many are marked. */
+/* Mark also what leads to the marked nodes without passing `head`, rare nodes only if `rare`.
+ * Returns how many are marked. */
 static unsigned mark_back(RegionCode *c, RegionFrame *f, int head, bool rare)
 {
     unsigned count = 0, before;

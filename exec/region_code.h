@@ -1,13 +1,15 @@
 /*
  * exec/region_code.h: which code a region is made of. Private to exec/region*.c.
  *
- * A region is a tree of frames. Frame 0 is the loop: what gets from its header back to it, calls stepped
- * over. The other frames are functions, or rather what of them gets to a return, each for the one call
- * (Node.callee) that it was entered for. So the same function may be there several times, and in each
- * copy it is known where it will return to, unless somebody changes the link register.
+ * A region is a tree of frames. Frame 0 is the loop: what gets from its header back to it, calls
+ * stepped over. The other frames are functions, or rather what of them gets to a return, each for
+ * the one call (Node.callee) that it was entered for. So the same function may be there several
+ * times, and in each copy it is known where it will return to, unless somebody changes the link
+ * register.
  *
- * Before a loop with calls or computed jumps is translated, a few rounds of it are watched (RegionSeen):
- * computed jumps are followed to where they went, each in its frame, and calls only where they were made.
+ * Before a loop with calls or computed jumps is translated, a few rounds of it are watched
+ * (RegionSeen): computed jumps are followed to where they went, each in its frame, and calls only
+ * where they were made.
  */
 #ifndef EXEC_REGION_CODE_H
 #define EXEC_REGION_CODE_H
@@ -36,8 +38,8 @@ typedef struct RegionNode {
     uint8_t depth;                  /* loops around it, those around the call included */
     uint8_t callee;                 /* of a call: the frame that it enters, or 0 */
     uint16_t label;                 /* of a leader */
-    int16_t next, target;           /* nodes that it leads to in its frame, or -1; a call's is what it
-                                     * returns to */
+    int16_t next, target; /* nodes that it leads to in its frame, or -1; a call's is what it
+                           * returns to */
 } RegionNode;
 
 typedef struct RegionFrame {
@@ -59,8 +61,8 @@ typedef struct RegionSeen {
         uint64_t key, target;
         uint16_t hits, misses;
     } entry[REGION_TARGETS];
-    uint8_t runs[1 << REGION_SEEN_BITS];    /* how often each insn ran, by region_seen_index(); those of
-                                             * some are added up */
+    uint8_t runs[1 << REGION_SEEN_BITS]; /* how often each insn ran, by region_seen_index(); those
+                                          * of some are added up */
     unsigned rounds;
 } RegionSeen;
 
@@ -71,8 +73,8 @@ static inline uint32_t region_seen_index(uint64_t path, uint64_t pc)
     return (uint32_t)(region_path(path, pc) >> (64 - REGION_SEEN_BITS));
 }
 
-/* Run the guest round the loop with header cpu->env.pc, for a few rounds, and see. Returns false if it
- * did not come back; it may be anywhere then. Without tb_lock; may not return (a fault). */
+/* Run the guest round the loop with header cpu->env.pc, for a few rounds, and see. Returns false if
+ * it did not come back; it may be anywhere then. Without tb_lock; may not return (a fault). */
 bool region_watch(CPUState *cpu, RegionSeen *seen);
 
 typedef struct RegionCode {
@@ -82,7 +84,7 @@ typedef struct RegionCode {
     const RegionSeen *seen;         /* in: or NULL */
     RegionFrame frame[REGION_MAX_FRAMES];
     unsigned nframes, nnodes;
-    bool no_rare;                   /* in: what did not run while it was watched is not rare for that */
+    bool no_rare;               /* in: what did not run while it was watched is not rare for that */
     bool calls;                     /* there are calls in the loop */
     bool computed;                  /* there were computed jumps on the way */
     bool wants_watch;               /* it depends on what runs: calls, computed jumps */

@@ -2,12 +2,12 @@
  * exec/region_guess.c: what a region takes for granted, and the guards that see to it.
  *
  * Divisors. Division is slow, but not by a constant. Compilers for machines where it is not so slow
- * keep a constant divisor in a register all through a loop. So a register that is a divisor is taken
- * for the constant that the region sets it to, or else for the one that it holds now, wherever nobody
- * has written it since.
+ * keep a constant divisor in a register all through a loop. So a register that is a divisor is
+ * taken for the constant that the region sets it to, or else for the one that it holds now,
+ * wherever nobody has written it since.
  *
- * Singles. An fp register that the region reads as a single, and that gets singles only there, holds a
- * boxed one always if it does at the start.
+ * Singles. An fp register that the region reads as a single, and that gets singles only there,
+ * holds a boxed one always if it does at the start.
  *
  * Guards are branches before the loop, through the first slots. One that leaves ends the region.
  */
@@ -66,10 +66,11 @@ static bool holds_after(const IrOp *op, const IrTemp *g, uint64_t want, bool bef
 }
 
 /*
- * Where does g hold `want` for sure, given whether it does at the start? holds[label] says so for labels.
- * All labels are hoped to, until a jump there is found by which it may not.
+ * Where does g hold `want` for sure, given whether it does at the start? holds[label] says so for
+ * labels. All labels are hoped to, until a jump there is found by which it may not.
  */
-static bool find_holds(const IrContext *ir, const IrTemp *g, uint64_t want, bool at_start, uint8_t *holds)
+static bool find_holds(const IrContext *ir, const IrTemp *g, uint64_t want, bool at_start,
+                       uint8_t *holds)
 {
     bool now = at_start, changed = false;
     IR_FOREACH(ir, op) {

@@ -1,8 +1,8 @@
 /*
  * exec/region_translate.c: see region_translate.h.
  *
- * The blocks of a frame come in the order of addresses; behind a call that goes on inside, all of its
- * callee's. So the label of what is behind a call or a return is mostly the next one, and goes.
+ * The blocks of a frame come in the order of addresses; behind a call that goes on inside, all of
+ * its callee's. So the label of what is behind a call or a return is mostly the next one, and goes.
  */
 #include "exec/region_translate.h"
 
@@ -71,7 +71,8 @@ static IrLabel *label_at(Translator *t, IrContext *ir, const RegionFrame *f, uin
     return i >= 0 && t->code->node[i].leader ? ir->labels[t->code->node[i].label] : NULL;
 }
 
-/* What an insn_start says besides, in k[2]: its weight, and whether it is in a function that was called. */
+/* What an insn_start says besides, in k[2]: its weight, and whether it is in a function that was
+ * called. */
 enum { NOTE_WEIGHT = 0xffff, NOTE_CALLED = 0x10000 };
 
 unsigned region_weight(const IrOp *insn_start)
@@ -253,8 +254,8 @@ static bool turn_branch(IrContext *ir, uint64_t pc)
     return true;
 }
 
-/* The block n of len insns. If it is short, and a loop by itself, it is there twice: one poll and one
- * jump back for two rounds. */
+/* The block n of len insns. If it is short, and a loop by itself, it is there twice: one poll and
+ * one jump back for two rounds. */
 static void translate_block(Translator *t, IrContext *ir, const RegionNode *n, unsigned len)
 {
     IrOp *first = translate_insns(t, ir, n, len);

@@ -1,6 +1,6 @@
 /*
- * exec/region_watch.c: where the computed jumps of a loop go, seen by emulating a few rounds of it insn by
- * insn. That is real execution, as in cold.c: nothing is undone, a fault is a fault.
+ * exec/region_watch.c: where the computed jumps of a loop go, seen by emulating a few rounds of it
+ * insn by insn. That is real execution, as in cold.c: nothing is undone, a fault is a fault.
  */
 #include "exec/cpu_exec.h"
 
@@ -62,8 +62,8 @@ static const struct KnownInsn *decode(Known *k, uint64_t pc)
     return insn;
 }
 
-/* The insn at pc is none that can be emulated: let it be translated alone. Returns whether all is well and
- * the next one is where control went. */
+/* The insn at pc is none that can be emulated: let it be translated alone. Returns whether all is
+ * well and the next one is where control went. */
 static bool run_translated(CPUState *cpu, uint64_t pc, unsigned len)
 {
     CPURISCVState *env = &cpu->env;
@@ -106,7 +106,8 @@ bool region_watch(CPUState *cpu, RegionSeen *seen)
             return false;
         }
         if (steps - round_start > MAX_ROUND) {
-            /* A recursion has led to the same loop again, farther down: perhaps that one is shorter. */
+            /* A recursion has led to the same loop again, farther down: perhaps that one is
+             * shorter. */
             if (!nested) {
                 return false;
             }
@@ -119,10 +120,12 @@ bool region_watch(CPUState *cpu, RegionSeen *seen)
         }
         nested |= pc == head && ncalls;
         cpu->emulating = true;
-        RvEmulated r = rv_emulate(env, exec_options.guest_base, exec_options.exts, pc, pc + insn->len);
+        RvEmulated r =
+            rv_emulate(env, exec_options.guest_base, exec_options.exts, pc, pc + insn->len);
         cpu->emulating = false;
         if (r == RV_EMU_ECALL || (r == RV_EMU_END && env->pc == pc) ||
-            (r == RV_EMU_OTHER && (insn->kind != FLOW_NEXT || !run_translated(cpu, pc, insn->len)))) {
+            (r == RV_EMU_OTHER &&
+             (insn->kind != FLOW_NEXT || !run_translated(cpu, pc, insn->len)))) {
             return false;
         }
         uint8_t *runs = &seen->runs[region_seen_index(path, pc)];

@@ -24,8 +24,8 @@ bool section_watching;
 typedef struct SectionAccess {
     uint64_t made, value;
 } SectionAccess;
-typedef SectionAccess SectionOpFn(uint64_t *cs, uint64_t held, const SectionDescriptor *mine, void *p,
-                                  uint64_t value, uint64_t expected);
+typedef SectionAccess SectionOpFn(uint64_t *cs, uint64_t held, const SectionDescriptor *mine,
+                                  void *p, uint64_t value, uint64_t expected);
 
 /* section_access.S */
 typedef struct SectionOp {
@@ -277,7 +277,7 @@ static CPUException run_section(CPUState *cpu, SectionRunner *r, const SectionDe
         env->pc = e.pc;
         CPUException excp = e.kind == IR_EXIT_TB ? cpu_exit_reason(cpu, &e) : EXCP_NONE;
         if (excp != EXCP_NONE) {
-            give_up(r, entered);            /* a trap, or a system call, which does not belong here */
+            give_up(r, entered);          /* a trap, or a system call, which does not belong here */
             return excp;
         }
     }

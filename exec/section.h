@@ -2,17 +2,17 @@
  * exec/section.h: restartable sections of guest code, rseq(2).
  *
  * A thread that has registered a struct rseq enters a section when it stores the address of the
- * section's descriptor to rseq.rseq_cs. Where it is preempted, migrated, or gets a signal before the
- * section's end, it goes on at abort_ip and nothing else of the section is done.
+ * section's descriptor to rseq.rseq_cs. Where it is preempted, migrated, or gets a signal before
+ * the section's end, it goes on at abort_ip and nothing else of the section is done.
  *
- * The host's kernel, with which the struct is registered, does this for host code only. So the code of a
- * section is never translated: it is interpreted, its accesses to memory are sections of the host
- * (section_access.S), each made only if nothing has happened to the thread since the first. What makes
- * the engine look is the store to rseq_cs: while sections are watched for, translated code compares the
- * address of each store of 8 bytes before it is made, and that one is left to the interpreter, which knows
- * then what the kernel may take back at any moment. Blocks made before are dropped when that begins, and
- * none is kept in an image. While it has not begun, the program has no section, or nobody who
- * could tell whether it went on: that is linux-user's affair (rseq.c).
+ * The host's kernel, with which the struct is registered, does this for host code only. So the code
+ * of a section is never translated: it is interpreted, its accesses to memory are sections of the
+ * host (section_access.S), each made only if nothing has happened to the thread since the first.
+ * What makes the engine look is the store to rseq_cs: while sections are watched for, translated
+ * code compares the address of each store of 8 bytes before it is made, and that one is left to the
+ * interpreter, which knows then what the kernel may take back at any moment. Blocks made before are
+ * dropped when that begins, and none is kept in an image. While it has not begun, the program has
+ * no section, or nobody who could tell whether it went on: that is linux-user's affair (rseq.c).
  *
  * When control leaves a section, rseq_cs is cleared, as the kernel might do at any time.
  */
@@ -46,8 +46,8 @@ extern bool section_watching;
 
 /* ---- for exec/ ---- */
 
-/* Run the section that rseq_cs names, if it does, from env->pc or when that comes to it; the insn at env->pc
- * first if it stores there. Then env->pc is where to go on. */
+/* Run the section that rseq_cs names, if it does, from env->pc or when that comes to it; the insn
+ * at env->pc first if it stores there. Then env->pc is where to go on. */
 CPUException section_run(CPUState *cpu, bool stores);
 void section_free(struct SectionRunner *runner);
 

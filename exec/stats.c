@@ -20,7 +20,8 @@ void stats_dump(FILE *f)
     }
     uint64_t insns = atomic_load(&stats_counter[STAT_guest_insns]);
     if (insns) {
-        fprintf(f, "%-15s %12.1f  nanoseconds of translation per guest instruction\n", "ns_per_insn",
+        fprintf(f, "%-15s %12.1f  nanoseconds of translation per guest instruction\n",
+                "ns_per_insn",
                 (double)atomic_load(&stats_counter[STAT_translate_ns]) / (double)insns);
     }
 }

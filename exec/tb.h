@@ -7,9 +7,9 @@
  *
  *   | stubs | code of TB 1 | code of TB 2 | ...  free  ... | TB 2, slots, map | TB 1, slots, map |
  *
- * A region (region.c) is a TB of the second tier; it has the key of the TB in whose place it is found.
- * Key: (pc, flags, cflags). Written under tb_lock, except the jump fields inside the code, which are
- * patched by one 4-byte store. Never moved; freed only by a flush of the whole buffer.
+ * A region (region.c) is a TB of the second tier; it has the key of the TB in whose place it is
+ * found. Key: (pc, flags, cflags). Written under tb_lock, except the jump fields inside the code,
+ * which are patched by one 4-byte store. Never moved; freed only by a flush of the whole buffer.
  *
  * Nothing here says where it lies: what a TB and its jumps refer to is named by the distance from
  * them, so that TBs can be kept in a file and mapped by another process as they are.
@@ -45,7 +45,7 @@ static inline TBRef tb_ref_to(const void *from, const void *to)
 
 /* TBJump.count of jumps whose polls do not count. */
 #define TB_NOT_COUNTED (-1)
-#define TB_COMES_BACK (-2)              /* the way back of a call in a region, into the region itself */
+#define TB_COMES_BACK (-2)          /* the way back of a call in a region, into the region itself */
 
 /* A patchable jump of a TB. Protected by tb_lock. */
 typedef struct TBJump {
@@ -54,7 +54,7 @@ typedef struct TBJump {
     TBRef stub;                     /* where it goes when unchained */
     TBRef to;                       /* TB that it is chained to, or 0 */
     TBRef next, prev;               /* TBJumps in to->incoming, or 0 */
-    int32_t count;                  /* < 0, or samples until it is hot; 0: that is not asked any more */
+    int32_t count;              /* < 0, or samples until it is hot; 0: that is not asked any more */
 } TBJump;
 
 struct TranslationBlock {
@@ -76,7 +76,7 @@ struct TranslationBlock {
     bool needs_alone;               /* its atomics are none: see exec_memory_shared() */
     bool region;                    /* made of several TBs: a TbRegion lies behind the jumps */
     bool no_region;                 /* not to become the header of one */
-    bool no_guess;                  /* ... of one that is good for certain values of registers only */
+    bool no_guess;                /* ... of one that is good for certain values of registers only */
     bool no_rare;                   /* ... of one without what does not run often */
     uint8_t tries;                  /* how often it was not, yet: its loop has calls */
     TBJump jump[];
@@ -93,8 +93,8 @@ typedef struct TbRange {
 
 typedef struct TbRegion {
     BackendPins pins;
-    uint32_t nguards;               /* slots 0 to nguards - 1 leave at the start: a guess was wrong */
-    uint32_t nranges, nloop;        /* the first nloop ranges are the loop, the rest is what it calls */
+    uint32_t nguards;             /* slots 0 to nguards - 1 leave at the start: a guess was wrong */
+    uint32_t nranges, nloop;    /* the first nloop ranges are the loop, the rest is what it calls */
     TbRange range[];
 } TbRegion;
 
@@ -123,8 +123,8 @@ static inline const uint8_t *tb_map(const TranslationBlock *tb)
     return (const uint8_t *)tb - tb->map_size;
 }
 
-/* Numbers of 7 bits a byte: each is the distance to the next field in the code, 32 bits, that holds a
- * distance to something outside of it: the header, or a common stub. */
+/* Numbers of 7 bits a byte: each is the distance to the next field in the code, 32 bits, that holds
+ * a distance to something outside of it: the header, or a common stub. */
 static inline const uint8_t *tb_relocs(const TranslationBlock *tb)
 {
     return tb_map(tb) - tb->relocs_size;

@@ -16,10 +16,10 @@ FORK_PAGE pthread_mutex_t tb_lock = PTHREAD_MUTEX_INITIALIZER;
 _Atomic unsigned tb_drops;
 
 /*
- * The hash table: open addressing. An entry is a tag made from the key above the TB's place, so that
- * a search that finds nothing touches no TB. 0 ends a search, GONE does not. It grows with the number
- * of TBs; the old tables stay readable until the next flush. A table is filled before it is published,
- * and each change is one store: readers need no lock.
+ * The hash table: open addressing. An entry is a tag made from the key above the TB's place, so
+ * that a search that finds nothing touches no TB. 0 ends a search, GONE does not. It grows with the
+ * number of TBs; the old tables stay readable until the next flush. A table is filled before it is
+ * published, and each change is one store: readers need no lock.
  */
 typedef struct TbHash {
     unsigned bits;              /* log2 of the number of entries */
@@ -49,8 +49,8 @@ static TbHash *tb_hash_new(unsigned bits, TbHash *older)
     return h;
 }
 
-/* Neighbouring code has neighbouring entries: a jump's aim is mostly near, and its entry in the cache.
- * Each stretch of code of 2^STRETCH_BITS bytes starts at a place of its own. */
+/* Neighbouring code has neighbouring entries: a jump's aim is mostly near, and its entry in the
+ * cache. Each stretch of code of 2^STRETCH_BITS bytes starts at a place of its own. */
 static size_t tb_hash_start(const TbHash *h, uint64_t pc, uint32_t flags)
 {
     uint64_t stretch = ((pc >> STRETCH_BITS) + ((uint64_t)flags << 32)) * 0x9e3779b97f4a7c15u;

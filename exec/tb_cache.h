@@ -1,8 +1,9 @@
 /*
  * exec/tb_cache.h: all TBs: lookup by key, chaining, dropping. Private to exec/.
  *
- * Lookup takes no lock: entries of the hash table are published with release stores and a dropped TB
- * stays readable until the next flush, when no CPU is inside. Everything that changes takes tb_lock.
+ * Lookup takes no lock: entries of the hash table are published with release stores and a dropped
+ * TB stays readable until the next flush, when no CPU is inside. Everything that changes takes
+ * tb_lock.
  */
 #ifndef EXEC_TB_CACHE_H
 #define EXEC_TB_CACHE_H
@@ -43,7 +44,8 @@ size_t tb_new_count(void);
  * Takes tb_lock. */
 void tb_link(TranslationBlock *from, unsigned n, TranslationBlock *to);
 void tb_link_locked(TranslationBlock *from, unsigned n, TranslationBlock *to);  /* tb_lock held */
-/* How many polls that count go by from one sample to the next. A loop nest does not have this length. */
+/* How many polls that count go by from one sample to the next. A loop nest does not have this
+ * length. */
 int32_t tb_poll_period(void);
 /* As many samples of a jump say that it has run n times, about. */
 int32_t tb_samples(unsigned n);
@@ -59,9 +61,10 @@ void tb_unlink(TranslationBlock *tb);
 
 /* tb_gen.c: translate the code at env->pc. NULL with *full: flush and retry; NULL without:
  * the first insn cannot be fetched, cpu->fault says why. Takes tb_lock. */
-TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags, bool *full);
-/* Slot n of from, backward or a call of itself, is hot: let the TBs there and near, callees included, go on
- * behind their calls. Takes tb_lock. */
+TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags,
+                              bool *full);
+/* Slot n of from, backward or a call of itself, is hot: let the TBs there and near, callees
+ * included, go on behind their calls. Takes tb_lock. */
 void tb_gen_extend(CPUState *cpu, TranslationBlock *from, unsigned n);
 void tb_gen_init(void);
 struct IrContext *tb_gen_ir(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags);
@@ -85,9 +88,10 @@ size_t tb_map_encode(const BackendInsn *insns, unsigned n, uint64_t pc, uint8_t 
 uint64_t tb_guest_pc(const TranslationBlock *tb, const void *host);
 
 /* region.c: TBs of the second tier. tb_lock held where not said. */
-void tb_region_promote(CPUState *cpu, TranslationBlock *from, unsigned n);  /* takes it; slot n is hot */
+/* takes it; slot n is hot */
+void tb_region_promote(CPUState *cpu, TranslationBlock *from, unsigned n);
 void tb_region_dropped(TranslationBlock *tb);           /* tb, a region, is being dropped */
-void tb_region_refuted(TranslationBlock *tb);           /* takes it; tb, left by a guard, has to go */
+void tb_region_refuted(TranslationBlock *tb);         /* takes it; tb, left by a guard, has to go */
 
 /* cpu_exec.c */
 void cpu_request_leave_all(void);                       /* each CPU comes to the loop at a poll */

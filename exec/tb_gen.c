@@ -74,7 +74,8 @@ static unsigned window_fetch(void *opaque, uint64_t pc, void *buf, unsigned len)
         if (want > sizeof(w->bytes) - w->avail) {
             want = (unsigned)sizeof(w->bytes) - w->avail;
         }
-        unsigned got = want ? guest_fetch(w->pc + w->avail, w->bytes + w->avail, want, &w->fault) : 0;
+        unsigned got =
+            want ? guest_fetch(w->pc + w->avail, w->bytes + w->avail, want, &w->fault) : 0;
         w->avail += got;
         w->ended = got < want || !want;
         w->dc->window_size = w->avail;
@@ -93,8 +94,8 @@ static bool lands(const DisasContext *dc, uint64_t ret)
     return tb_lookup(ret, dc->base.tb_flags, dc->base.cflags) != NULL;
 }
 
-/* Is there a TB at pc already? A short one is better had again than jumped to, above all if it ends with a
- * computed jump, as an interpreter's dispatch does: each copy has its own prediction. */
+/* Is there a TB at pc already? A short one is better had again than jumped to, above all if it ends
+ * with a computed jump, as an interpreter's dispatch does: each copy has its own prediction. */
 static bool joins(const DisasContext *dc, uint64_t pc)
 {
     enum { MIN_INSNS = 16 };
@@ -132,8 +133,8 @@ void tb_gen_prepare(DisasContext *dc, const TbSource *src, uint64_t pc, uint32_t
     dc->ecall_stays = exec_options.interp ? NULL : exec_options.ecall_stays;
 }
 
-static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t flags, uint32_t cflags,
-                      bool landing)
+static void translate(DisasContext *dc, FetchWindow *w, uint64_t pc, uint32_t flags,
+                      uint32_t cflags, bool landing)
 {
     TbSource src = { .fetch = window_fetch, .opaque = w, .window = w->bytes };
     w->pc = pc;
@@ -194,7 +195,8 @@ static void lap(StatId id, uint64_t *t)
     }
 }
 
-/* IR of the code at pc, optimized, for the interpreter. tb_lock is held until the next call ends. */
+/* IR of the code at pc, optimized, for the interpreter. tb_lock is held until the next call
+ * ends. */
 struct IrContext *tb_gen_ir(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags)
 {
     DisasContext dc;
@@ -310,8 +312,8 @@ TranslationBlock *tb_gen_emit(const TranslationBlock *draft, const TbRegion *reg
     return t;
 }
 
-/* The TB at pc, longer than `shorter` (NULL: of any length, without landings). NULL: as tb_gen_code(), or
- * it would not be longer. */
+/* The TB at pc, longer than `shorter` (NULL: of any length, without landings). NULL: as
+ * tb_gen_code(), or it would not be longer. */
 static TranslationBlock *make_tb(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags,
                                  const TranslationBlock *shorter, bool *full)
 {
@@ -354,11 +356,12 @@ static TranslationBlock *make_tb(CPUState *cpu, uint64_t pc, uint32_t flags, uin
     return tb;
 }
 
-TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags, bool *full)
+TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags,
+                              bool *full)
 {
     *full = false;
     pthread_mutex_lock(&tb_lock);
-    TranslationBlock *tb = tb_lookup(pc, flags, cflags);    /* another thread may have been quicker */
+    TranslationBlock *tb = tb_lookup(pc, flags, cflags);  /* another thread may have been quicker */
     if (!tb && tb_cache_worn()) {
         *full = true;
     } else if (!tb) {
@@ -411,8 +414,8 @@ static void near_add(Near *near, uint64_t pc)
     }
 }
 
-/* The calls that came back last are still to be seen where the return stack was: who is called by way
- * of a pointer cannot be seen otherwise. */
+/* The calls that came back last are still to be seen where the return stack was: who is called by
+ * way of a pointer cannot be seen otherwise. */
 static void near_add_called(Near *near, const CPUState *cpu)
 {
     enum { DEPTH = 8, ENTRY = 16 };

@@ -1,5 +1,6 @@
 /*
- * exec/tb_gen.h: the stages of the pipeline, for the two tiers that go through it. Private to exec/.
+ * exec/tb_gen.h: the stages of the pipeline, for the two tiers that go through it. Private to
+ * exec/.
  *
  * One IrContext for all; tb_lock is held from tb_gen_begin() to the end.
  */
@@ -26,8 +27,8 @@ IrContext *tb_gen_ir_context(void);
 void tb_gen_optimize(uint64_t pc, uint32_t cflags);
 /* Pins for tb_gen_emit() from now on; NULL: the usual ones. */
 void tb_gen_set_pins(const BackendPins *pins);
-/* Host code of the IR, made a TB, findable and chained. draft: pc, flags, cflags, size, insns, hash,
- * shared. region: NULL, or what is copied behind the jumps. NULL: no room. */
+/* Host code of the IR, made a TB, findable and chained. draft: pc, flags, cflags, size, insns,
+ * hash, shared. region: NULL, or what is copied behind the jumps. NULL: no room. */
 TranslationBlock *tb_gen_emit(const TranslationBlock *draft, const TbRegion *region);
 
 #endif

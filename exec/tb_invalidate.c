@@ -2,9 +2,9 @@
  * exec/tb_invalidate.c: guest pages -> TBs, and what drops them.
  *
  * A TB is on the list of each of the at most two guest pages that its code touches. No page is
- * write-protected: the ISA promises nothing before a fence.i (law 7), and there TBs are compared with
- * the guest's bytes. A flush with a range looks at the TBs of that range and at those in shared
- * mappings, whose bytes may have been written through any alias; without one, at all.
+ * write-protected: the ISA promises nothing before a fence.i (law 7), and there TBs are compared
+ * with the guest's bytes. A flush with a range looks at the TBs of that range and at those in
+ * shared mappings, whose bytes may have been written through any alias; without one, at all.
  */
 #include <glib.h>
 
@@ -20,7 +20,7 @@ enum { PAGE_BITS = 12 };
 bool memory_is_ours = true;
 
 static GHashTable *page_tbs;            /* page number -> first TB; tb_lock */
-static GPtrArray *shared_tbs;           /* TBs with tb->shared, dropped ones pruned on use; tb_lock */
+static GPtrArray *shared_tbs;         /* TBs with tb->shared, dropped ones pruned on use; tb_lock */
 static GPtrArray *regions;              /* they are on no page's list; tb_lock */
 
 void tb_pages_init(void)
@@ -148,7 +148,8 @@ static void drop_regions(vaddr start, vaddr last, bool only_stale)
 {
     for (guint i = regions->len; i-- > 0;) {    /* a dropped one's place is taken by the last */
         TranslationBlock *tb = regions->pdata[i];
-        if (region_overlaps(tb, tb_region(tb)->nranges, start, last) && (!only_stale || tb_is_stale(tb))) {
+        if (region_overlaps(tb, tb_region(tb)->nranges, start, last) &&
+            (!only_stale || tb_is_stale(tb))) {
             tb_drop(tb);
             stat_inc(STAT_tb_dropped);
         }

@@ -6,11 +6,11 @@
  *   chained    its jump goes to to's code, and the slot is on to->incoming
  *   landing    a return goes on in the TB itself (backend_lands()), as long as that is valid
  *   TB_COMES_BACK  its jump goes to a place in the TB itself
- * Whether it is hot is known by samples (polled() in cpu_exec.c): jumps that may close loops poll, all
- * count down the one number of their CPU, and the jump that finds it at the end has a sample.
- * A TB is dropped only after tb_unlink(): no jump then enters it. Its own jumps go back to their
- * stubs too, because a CPU may still be inside it or return to one of its landing pads.
- * Threads: changes need tb_lock; running code needs none, a patch is one 4-byte store.
+ * Whether it is hot is known by samples (polled() in cpu_exec.c): jumps that may close loops poll,
+ * all count down the one number of their CPU, and the jump that finds it at the end has a sample. A
+ * TB is dropped only after tb_unlink(): no jump then enters it. Its own jumps go back to their
+ * stubs too, because a CPU may still be inside it or return to one of its landing pads. Threads:
+ * changes need tb_lock; running code needs none, a patch is one 4-byte store.
  */
 #include "exec/stats.h"
 #include "exec/tb_cache.h"

@@ -1,10 +1,10 @@
 /*
  * exec/unwind.c: from a host address in generated code to the exact guest state.
  *
- * The unwind map of a TB is the backend's BackendInsn rows: pairs of LEB128 numbers, the host offset
- * (unsigned, difference to the row before) and the guest pc (signed difference to the row before,
- * starting at the TB's pc). Pinned registers come from the signal context; all others are in env
- * already (codegen.h).
+ * The unwind map of a TB is the backend's BackendInsn rows: pairs of LEB128 numbers, the host
+ * offset (unsigned, difference to the row before) and the guest pc (signed difference to the row
+ * before, starting at the TB's pc). Pinned registers come from the signal context; all others are
+ * in env already (codegen.h).
  */
 #include <signal.h>
 #include <string.h>

@@ -35,7 +35,7 @@ typedef struct CPURISCVState {
     /* Sticky fp flags and rounding mode in the host's form (MXCSR). Read and write it through
      * cpu_fflags(), cpu_set_fflags(), cpu_set_frm() only. */
     uint32_t fp_status;
-    uint64_t rseq_cs;           /* address of this thread's rseq.rseq_cs (exec/section.h); ~0: none */
+    uint64_t rseq_cs;         /* address of this thread's rseq.rseq_cs (exec/section.h); ~0: none */
 } CPURISCVState;
 
 /* Why generated code came back (reason of exit_tb) and what cpu_exec() returns. */
@@ -49,7 +49,7 @@ typedef enum CPUException {
     EXCP_FENCE_I,               /* internal to exec: revalidate TBs, go on at env->pc */
     EXCP_FLAGS,                 /* internal to exec: env->frm was stored, bring fp_status in line by
                                    cpu_set_frm() and go on at env->pc */
-    EXCP_MISALIGNED,            /* internal to exec: a failed MO_ALIGN check; comes out as EXCP_FAULT */
+    EXCP_MISALIGNED,        /* internal to exec: a failed MO_ALIGN check; comes out as EXCP_FAULT */
     EXCP_SECTION,               /* internal to exec: the insn at env->pc stores to env->rseq_cs */
 } CPUException;
 
@@ -86,8 +86,8 @@ static inline uint32_t cpu_tb_flags(const CPURISCVState *env)
     return env->frm;
 }
 
-/* Provided by exec/: make the system call in a7, a0.. for the ecall at pc. Returns, with a0 set, when
- * nothing keeps the next insn from being executed; else leaves the helper that is running. */
+/* Provided by exec/: make the system call in a7, a0.. for the ecall at pc. Returns, with a0 set,
+ * when nothing keeps the next insn from being executed; else leaves the helper that is running. */
 void cpu_ecall(CPURISCVState *env, vaddr pc);
 
 /* Provided by exec/: leave the helper that is running with this exception; the guest state is

@@ -19,8 +19,9 @@ typedef enum RvEmulated {
     RV_EMU_END,                 /* env->pc is at an insn that is not all in [lo, hi) */
 } RvEmulated;
 
-/* Run from env->pc on until one of these. [lo, hi) is guest code that can be read (if the mapping goes
- * away meanwhile, reading it faults like a data access). base: host address of guest address 0. */
+/* Run from env->pc on until one of these. [lo, hi) is guest code that can be read (if the mapping
+ * goes away meanwhile, reading it faults like a data access). base: host address of guest address
+ * 0. */
 RvEmulated rv_emulate(CPURISCVState *env, uintptr_t base, RvExtSet exts, vaddr lo, vaddr hi);
 
 #endif

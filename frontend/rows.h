@@ -1,8 +1,8 @@
 /*
  * frontend/rows.h: the rows of insns.def as the decoder finds them. Private to frontend/.
  *
- * Who knows the row of a word at compile time (a case of a switch over RvRowId) gets its operands by
- * extract_<FORMAT>() without looking at tables; rv_decode() does both for everybody else.
+ * Who knows the row of a word at compile time (a case of a switch over RvRowId) gets its operands
+ * by extract_<FORMAT>() without looking at tables; rv_decode() does both for everybody else.
  */
 #ifndef FRONTEND_ROWS_H
 #define FRONTEND_ROWS_H

@@ -30,8 +30,8 @@ bool trans_const_x(const DisasContext *dc, unsigned r, uint64_t *v);
 /* Control comes from elsewhere: nothing is known any more. */
 void trans_forget(DisasContext *dc);
 
-/* May the insn be translated as if no other thread, process or device looked at guest memory? Where it
- * is true, the TB lives only as long as that. */
+/* May the insn be translated as if no other thread, process or device looked at guest memory? Where
+ * it is true, the TB lives only as long as that. */
 bool trans_alone(DisasContext *dc);
 
 /* x1 and x5 hold return addresses: the hints of the manual's table at JALR. */

@@ -6,8 +6,8 @@
  * so a value that changed and changed back in between goes unnoticed. Misaligned addresses fault
  * (MO_ALIGN). Any sc, successful or not, ends the reservation.
  *
- * While nobody else looks at memory (trans_alone()), a load and a store do: guest signal handlers run
- * between blocks only.
+ * While nobody else looks at memory (trans_alone()), a load and a store do: guest signal handlers
+ * run between blocks only.
  */
 #include "frontend/trans.h"
 

@@ -3,12 +3,12 @@
  *
  * A TB is a superblock: one entry, a run of contiguous guest code. Conditional branches leave it by
  * brcond_tb and translation goes on behind them, until an unconditional jump, an exit, or one of
- * translator_loop()'s limits, or where the caller wants it to join another. A call ends it, or has a
- * landing behind it, if the caller wants that.
+ * translator_loop()'s limits, or where the caller wants it to join another. A call ends it, or has
+ * a landing behind it, if the caller wants that.
  *
  * Known constants (lui, auipc, li and what addi, slli make of them) are tracked per register from
- * the TB's start, so that auipc + jalr becomes a direct call. What is known stays known over brcond_tb;
- * every write goes through trans_dst_x(), which forgets.
+ * the TB's start, so that auipc + jalr becomes a direct call. What is known stays known over
+ * brcond_tb; every write goes through trans_dst_x(), which forgets.
  */
 #include "frontend/translate.h"
 
@@ -236,7 +236,8 @@ static void riscv_insn_start(DisasContextBase *base)
     }
 }
 
-/* An aligned one of these is seen by the kernel whole or not at all, as rseq_cs has to be stored. */
+/* An aligned one of these is seen by the kernel whole or not at all, as rseq_cs has to be
+ * stored. */
 static bool stores_doubleword(const DecodedInsn *d)
 {
     switch (d->id) {

@@ -22,9 +22,11 @@ struct DisasContext {
     const RiscvGlobals *g;
     RvExtSet exts;
     bool (*ecall_stays)(uint64_t nr);   /* by cpu_ecall(), for this number; NULL: for none */
-    bool (*lands)(const DisasContext *dc, uint64_t ret);    /* in: go on behind a call that returns to
-                                 * ret? NULL: behind none, they end the TB */
-    bool (*joins)(const DisasContext *dc, uint64_t pc);     /* in: end before pc and jump there? NULL: never */
+    bool (*lands)(const DisasContext *dc,
+                  uint64_t ret); /* in: go on behind a call that returns to
+                                  * ret? NULL: behind none, they end the TB */
+    /* in: end before pc and jump there? NULL: never */
+    bool (*joins)(const DisasContext *dc, uint64_t pc);
     bool alone;                 /* in: nobody else looks at guest memory now */
     bool watch_rseq;            /* in: stores may be to env->rseq_cs: leave by EXCP_SECTION then */
     bool needs_alone;           /* out: and this TB is good only as long as that is so */

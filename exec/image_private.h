@@ -76,6 +76,11 @@ bool image_header_fits(const ImageHeader *h, uint64_t size, const ImageKey *key)
 /* The name in the cache directory of the image for key. */
 void image_path(const ImageKey *key, char *buf, size_t size);
 
+/* image_dir.c: make a file of n bytes under that name. False: there is none, and nothing is left of it. */
+bool image_write_file(const char *path, const void *p, size_t n);
+/* Keep the directory within its limit: the oldest go first, down to three quarters. */
+void image_evict(void);
+
 /* Fill in absent_* of h, which is being made for im; the rest before it is valid. tb_lock held. */
 void image_note_absent(const CodeImage *im, ImageHeader *h);
 

@@ -5,16 +5,10 @@
  * has the form of the file (image_private.h), moved there (backend_move_field()), and chained to
  * each other wherever a jump's aim is among them. tb_lock is held, so no jump changes meanwhile.
  */
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <glib.h>
@@ -436,103 +430,6 @@ static uint64_t *hash_pages(Writer *w, uint32_t *npages)
     return hash;
 }
 
-/* ---- files ---- */
-
-static bool write_all(int fd, const void *p, size_t n)
-{
-    const char *b = p;
-    while (n) {
-        ssize_t r = write(fd, b, n);
-        if (r <= 0 && errno != EINTR) {
-            return false;
-        }
-        if (r > 0) {
-            b += r;
-            n -= (size_t)r;
-        }
-    }
-    return true;
-}
-
-/* Another limit would kill us. */
-static bool file_size_allowed(size_t n)
-{
-    struct rlimit rl;
-    return getrlimit(RLIMIT_FSIZE, &rl) == 0 && n <= rl.rlim_cur;
-}
-
-static bool write_file(const char *path, const void *p, size_t n)
-{
-    char temp[4096 + 32];
-    snprintf(temp, sizeof(temp), "%s.%d", path, (int)getpid());
-    if (!file_size_allowed(n)) {
-        return false;
-    }
-    int at = exec_options.image_at;
-    int fd = openat(at, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0 && errno == ENOENT && g_mkdir_with_parents(exec_options.image_dir, 0700) == 0) {
-        fd = openat(at, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    }
-    if (fd < 0) {
-        return false;
-    }
-    bool ok = write_all(fd, p, n);
-    ok &= close(fd) == 0;
-    ok = ok && renameat(at, temp, at, path) == 0;
-    if (!ok) {
-        unlinkat(at, temp, 0);
-    }
-    return ok;
-}
-
-typedef struct Entry {
-    char name[40];
-    int64_t mtime;
-    uint64_t size;
-} Entry;
-
-static int by_age(const void *a, const void *b)
-{
-    const Entry *x = a, *y = b;
-    return (x->mtime > y->mtime) - (x->mtime < y->mtime);
-}
-
-/* Keep the directory within its limit: the oldest go first, down to three quarters. */
-static void evict(void)
-{
-    int fd = openat(exec_options.image_at, exec_options.image_dir,
-                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *e;
-    GArray *all = g_array_new(FALSE, FALSE, sizeof(Entry));
-    uint64_t total = 0;
-    while (d && (e = readdir(d)) != NULL) {
-        struct stat st;
-        Entry x;
-        if (strspn(e->d_name, "0123456789abcdef.") == strlen(e->d_name) &&
-            strlen(e->d_name) >= 16 &&
-            g_strlcpy(x.name, e->d_name, sizeof(x.name)) < sizeof(x.name) &&
-            fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode)) {
-            x.mtime = st.st_mtim.tv_sec;
-            x.size = (uint64_t)st.st_blocks * 512;
-            total += x.size;
-            g_array_append_val(all, x);
-        }
-    }
-    if (total > exec_options.image_limit) {
-        qsort(all->data, all->len, sizeof(Entry), by_age);
-        for (guint i = 0; i < all->len && total > exec_options.image_limit / 4 * 3; i++) {
-            const Entry *x = &g_array_index(all, Entry, i);
-            unlinkat(dirfd(d), x->name, 0);
-            total -= x->size;
-        }
-    }
-    g_array_free(all, TRUE);
-    if (d) {
-        closedir(d);
-    }
-}
-
 /* ---- the whole ---- */
 
 static void fill(Writer *w, size_t stubs_size, const uint64_t *hash, uint32_t npages)
@@ -581,7 +478,7 @@ static bool save_one(Writer *w)
         return false;
     }
     fill(w, stubs_size, hash, npages);
-    bool ok = write_file(path, w->h, w->at);
+    bool ok = image_write_file(path, w->h, w->at);
     if (ok) {
         stat_add(STAT_image_saved, w->kept->len);
     }
@@ -610,7 +507,7 @@ static void save_locked(void)
         g_array_free(w->kept, TRUE);
     }
     if (any) {
-        evict();
+        image_evict();
     }
 }
 

@@ -14,6 +14,7 @@
  */
 #include "exec/stats.h"
 #include "exec/tb_cache.h"
+#include "frontend/translator.h"
 
 static void patch(const TBJump *j, const uint8_t *target)
 {
@@ -88,7 +89,7 @@ void tb_link_locked(TranslationBlock *from, unsigned n, TranslationBlock *to)
     }
     if (n < from->nslots && !j->to && j->count != TB_COMES_BACK &&
         !backend_lands(tb_ref_at(j, j->patch)) && !atomic_load(&from->invalid) &&
-        !atomic_load(&to->invalid) && from->flags == to->flags && !backend_config.no_chain) {
+        !atomic_load(&to->invalid) && from->flags == to->flags && !(from->cflags & CF_NO_CHAIN)) {
         chain(j, to);
     }
 }

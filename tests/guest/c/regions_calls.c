@@ -294,6 +294,26 @@ static void test_changed(void)
     }
 }
 
+/* ---- while a loop is watched, each insn runs once, when it comes late too ---- */
+
+double floats(long n, double x, double y, double z);
+__asm__(".text\n.globl floats\n.option push\n.option norelax\n.align 2\n"
+        "floats: addi sp, sp, -16; sd ra, 0(sp)\n"
+        "1: fadd.d fa0, fa0, fa1; andi t0, a0, 3; addi t0, t0, -2; bnez t0, 3f; fneg.d fa0, fa0\n"
+        "3: fmul.d fa0, fa0, fa2; fadd.d fa0, fa0, fa1\n"
+        "jal 2f; fsub.d fa0, fa0, fa1; fneg.d fa0, fa0; fadd.d fa0, fa0, fa1\n"
+        "addi a0, a0, -1; bnez a0, 1b; ld ra, 0(sp); addi sp, sp, 16; ret\n"
+        "2: fneg.d fa0, fa0; fadd.d fa0, fa0, fa2; fneg.d fa0, fa0; ret\n"
+        ".option pop\n");
+
+static void test_floats(void)
+{
+    for (long n = 1; n < 40; n += n / 2 + 1) {
+        printf("floats %ld: %a\n", n, floats(n, 0.1, 0.7, 1.0009765625));
+    }
+    printf("floats: %a\n", floats(600000, 0.1, 0.7, 0.9990234375));
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -303,6 +323,7 @@ int main(void)
     printf("fib %lu, ack %lu, longjmp %lu\n", fib(24), ack(2, 300), catcher(20000));
     printf("returns elsewhere: %lu\n", returns_elsewhere(20000));
     test_changed();
+    test_floats();
     test_signals();
     return 0;
 }

@@ -301,6 +301,12 @@ static bool wait_longer(TranslationBlock *tb, TBJump *jump)
     return true;
 }
 
+/* The region of the loop that was found, which is to contain the jump at the end of `from`. */
+static bool make_loop(RegionBuilder *b, TranslationBlock *from, TranslationBlock *old)
+{
+    return closes_loop(b->code, from) && !part_of_larger_loop(b->code) && make_region(b, old);
+}
+
 /* Returns false if the loop is to be watched first. */
 static bool promote(CPUState *cpu, TranslationBlock *from, unsigned n, bool watched,
                     const RegionSeen *seen)
@@ -337,15 +343,19 @@ static bool promote(CPUState *cpu, TranslationBlock *from, unsigned n, bool watc
     c->watched = watched;
     c->seen = seen;
     c->no_rare = old && old->no_rare;
+    c->no_calls = false;
     bool found = region_code_find(c);
     if (c->wants_watch) {
         return old && wait_longer(old, jump);
     }
     /* What is not known to come round soon gains nothing by its calls being followed. */
     bool known = !c->calls || seen || exec_options.hot == 1;
-    if (!(found && known && closes_loop(c, from) && !part_of_larger_loop(c) &&
-          make_region(b, old)) &&
-        old) {
+    bool made = found && known && make_loop(b, from, old);
+    if (found && !made && c->calls) {
+        c->no_calls = true;         /* in it there may be a loop without, with the same header */
+        made = region_code_find(c) && make_loop(b, from, old);
+    }
+    if (!made && old) {
         leave_alone(old);
     }
     return true;

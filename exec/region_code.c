@@ -140,7 +140,9 @@ static void follow(RegionCode *c, RegionFrame *f, uint64_t pc, unsigned max)
             add_work(c, n->target_pc);
         }
         if (n->kind == FLOW_CALL || n->kind == FLOW_CALL_PTR) {
-            add_work(c, pc + n->len);
+            if (!c->no_calls) {
+                add_work(c, pc + n->len);
+            }
             return;
         }
         if (n->kind >= FLOW_GOTO_PTR || n->kind == FLOW_JUMP) {

@@ -85,6 +85,7 @@ typedef struct RegionCode {
     RegionFrame frame[REGION_MAX_FRAMES];
     unsigned nframes, nnodes;
     bool no_rare;               /* in: what did not run while it was watched is not rare for that */
+    bool no_calls;                  /* in: only what comes round without them */
     bool calls;                     /* there are calls in the loop */
     bool computed;                  /* there were computed jumps on the way */
     bool wants_watch;               /* it depends on what runs: calls, computed jumps */

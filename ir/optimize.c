@@ -203,6 +203,7 @@ static void record_copy(Opt *o, const IrOp *op)
     }
     OptInfo *is = opt_info(o, s), *id = opt_info(o, d);
     *id = *is;
+    id->shift = NULL;                       /* was before there was a d */
     id->version = ++o->version;
     if (s->kind == IR_TEMP && d->kind == IR_GLOBAL) {
         id->rep = NULL;
@@ -346,7 +347,8 @@ static void pair_shifts(Opt *o, IrOp *op)
     IrTemp *root = width == 32 ? opt_bits_root(o, op->in[0], 32) : op->in[0];
     OptInfo *i = opt_info(o, root);
     IrOp *other = i->shift;
-    if (!other || other->opcode == op->opcode || other->type != op->type ||
+    if (!other || other->prev->next != other ||         /* it is gone */
+        other->opcode == op->opcode || other->type != op->type ||
         other->in[1]->value + op->in[1]->value != width) {
         i->shift = op;
         return;

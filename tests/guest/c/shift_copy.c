@@ -5,7 +5,7 @@
 static uint64_t shifts(uint64_t a, uint64_t b)
 {
     uint64_t r;
-    __asm__ volatile("mv a0, %1\n slli a5, a0, 13\n mv a1, a0\n mv a0, %2\n srli a4, a1, 51\n"
+    __asm__ volatile("xor a0, %1, %2\n slli a5, a0, 13\n mv a1, a0\n mv a0, %2\n srli a4, a1, 51\n"
                      "sub a5, a5, a0\n or %0, a5, a4\n"
                      : "=&r"(r) : "r"(a), "r"(b) : "a0", "a1", "a4", "a5");
     return r;

@@ -483,12 +483,14 @@ static abi_long try_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong arg
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EXECVE_CHECK_)) {
         return -EINVAL;
     }
-    ExecFile f = {.dirfd = dirfd,
-                  .path = guest_path,
-                  .guest_path = guest_path,
-                  .flags = flags,
-                  .fd = -1,
-                  .room = room};
+    ExecFile f = {
+        .dirfd = dirfd,
+        .path = guest_path,
+        .guest_path = guest_path,
+        .flags = flags,
+        .fd = -1,
+        .room = room,
+    };
     char exe_buf[PATH_MAX];
     const char *exe = proc_exe(dirfd, path, exe_buf);
     if (exe) {
@@ -508,11 +510,13 @@ static abi_long try_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong arg
     if (ret == 0 && proc_is_emulator(f.st.st_dev, f.st.st_ino) &&
         (exe = proc_exe_behind(f.dirfd, host_arg(f.path), exe_buf))) {
         close(f.fd);
-        f = (ExecFile){.dirfd = AT_FDCWD,
-                       .path = proc_exe_host(exe, buf),
-                       .guest_path = exe,
-                       .fd = -1,
-                       .room = room};
+        f = (ExecFile){
+            .dirfd = AT_FDCWD,
+            .path = proc_exe_host(exe, buf),
+            .guest_path = exe,
+            .fd = -1,
+            .room = room,
+        };
         ret = exec_file_open(&f);
     }
     if (ret == 0) {

@@ -22,8 +22,8 @@
 
 bool proc_is_emulator(uint64_t dev, uint64_t ino)
 {
-    static _Atomic uint64_t our_dev,
-        our_ino; /* the same in every process of ours; 0: not known yet */
+    /* the same in every process of ours; 0: not known yet */
+    static _Atomic uint64_t our_dev, our_ino;
     struct stat we;
     if (G_UNLIKELY(!our_ino) && stat("/proc/self/exe", &we) == 0) {
         our_dev = we.st_dev;
@@ -194,13 +194,5 @@ abi_long proc_exe_opened(abi_long fd, int dirfd, abi_ulong host_path, int flags)
 {
     char exe[PATH_MAX];
     const char *path = proc_exe_behind(dirfd, host_path, exe);
-    abi_long its = path ? open_program(path, flags & ~O_NOFOLLOW) : fd;
-    if (its == fd) {
-        return fd;
-    }
-    if (its < 0) {
-        close((int)fd);
-        return its;
-    }
-    return proc_take_place((int)its, (int)fd, flags);
+    return path ? proc_instead(fd, open_program(path, flags & ~O_NOFOLLOW), flags) : fd;
 }

@@ -477,15 +477,7 @@ static abi_long opened_made(abi_long fd, int flags)
     if (!file || !file->make || !proc_fd_lies((int)fd, file->name, dir) || !file_is_in(file, dir)) {
         return fd;
     }
-    abi_long made = open_made(file, dir, flags);
-    if (made == PROC_NOT_OURS) {
-        return fd;
-    }
-    if (made < 0) {
-        close((int)fd);
-        return made;
-    }
-    return proc_take_place((int)made, (int)fd, flags);
+    return proc_instead(fd, open_made(file, dir, flags), flags);
 }
 
 abi_long proc_self_opened(abi_long fd, int dirfd, abi_ulong host_path, int flags)

@@ -76,6 +76,9 @@ bool proc_text_of(int fd, char path[PATH_MAX]);
 const char *proc_text_shown(char *target);
 /* What is open as fd is open as `number` instead, whose file is closed. */
 abi_long proc_take_place(int fd, int number, int flags);
+/* fd was opened, and `made` is what the guest should have had of it: a descriptor, which takes
+ * fd's place; PROC_NOT_OURS: fd is right; or an error, and fd is closed. */
+abi_long proc_instead(abi_long fd, abi_long made, int flags);
 
 /* ---- texts ---- */
 

@@ -56,6 +56,18 @@ abi_long proc_take_place(int fd, int number, int flags)
     return number;
 }
 
+abi_long proc_instead(abi_long fd, abi_long made, int flags)
+{
+    if (made == PROC_NOT_OURS) {
+        return fd;
+    }
+    if (made < 0) {
+        close((int)fd);
+        return made;
+    }
+    return proc_take_place((int)made, (int)fd, flags);
+}
+
 /* No file of this process may be so long: a pipe, if it has room. */
 static abi_long text_pipe(const GString *text, int flags)
 {

@@ -154,12 +154,14 @@ typedef struct Patch {
 /* A request that completes with `result`: one that does nothing. */
 static void become_result(struct io_uring_sqe *sqe, abi_long result)
 {
-    *sqe = (struct io_uring_sqe){.opcode = IORING_OP_NOP,
-                                 .flags = sqe->flags,
-                                 .rw_flags = NOP_INJECT_RESULT,
-                                 .len = (uint32_t)result,
-                                 .user_data = sqe->user_data,
-                                 .personality = sqe->personality};
+    *sqe = (struct io_uring_sqe){
+        .opcode = IORING_OP_NOP,
+        .flags = sqe->flags,
+        .rw_flags = NOP_INJECT_RESULT,
+        .len = (uint32_t)result,
+        .user_data = sqe->user_data,
+        .personality = sqe->personality,
+    };
 }
 
 /* Linux 6.11 can do that. */
@@ -204,7 +206,7 @@ static bool patch_path(Patch *p, __u64 *addr, int dirfd, PathFinal final)
 
 static bool patch_open(Patch *p)
 {
-    struct open_how how = {.flags = p->old.open_flags};
+    struct open_how how = { .flags = p->old.open_flags };
     if (p->old.opcode == IORING_OP_OPENAT2 && !guest_read(&how, p->old.off, sizeof(how))) {
         return false;
     }
@@ -306,7 +308,7 @@ static GArray *patches_for(const Ring *r, uint32_t count)
             break;
         }
         abi_ulong sqe = r->sqes + (abi_ulong)stride * index;
-        Patch p = {.nth = i, .fd = -1};
+        Patch p = { .nth = i, .fd = -1 };
         if (index > mask || !guest_read(&opcode, sqe, 1) || !may_need_patch(opcode) ||
             !patch_make(&p, sqe)) {
             continue;

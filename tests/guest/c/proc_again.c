@@ -127,7 +127,7 @@ typedef struct Query {
 
 static void ask(int maps, const char *at, uint64_t size, uint64_t flags)
 {
-    Query q = {.size = sizeof(q), .query_addr = (uintptr_t)at + 5};
+    Query q = { .size = sizeof(q), .query_addr = (uintptr_t)at + 5 };
     if (ioctl(maps, 0xc0686611, &q) < 0) {
         CHECK(errno == ENOTTY); /* a kernel before 6.11 */
         return;

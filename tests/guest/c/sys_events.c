@@ -285,18 +285,22 @@ static void asynchronous(int file)
         return;
     }
     char buf[16] = "";
-    struct iocb write_cb = {.aio_data = 1,
-                            .aio_lio_opcode = IOCB_CMD_PWRITE,
-                            .aio_fildes = (uint32_t)file,
-                            .aio_buf = (uintptr_t) "async",
-                            .aio_nbytes = 5,
-                            .aio_offset = 200};
-    struct iocb read_cb = {.aio_data = 2,
-                           .aio_lio_opcode = IOCB_CMD_PREAD,
-                           .aio_fildes = (uint32_t)file,
-                           .aio_buf = (uintptr_t)buf,
-                           .aio_nbytes = 5,
-                           .aio_offset = 200};
+    struct iocb write_cb = {
+        .aio_data = 1,
+        .aio_lio_opcode = IOCB_CMD_PWRITE,
+        .aio_fildes = (uint32_t)file,
+        .aio_buf = (uintptr_t) "async",
+        .aio_nbytes = 5,
+        .aio_offset = 200,
+    };
+    struct iocb read_cb = {
+        .aio_data = 2,
+        .aio_lio_opcode = IOCB_CMD_PREAD,
+        .aio_fildes = (uint32_t)file,
+        .aio_buf = (uintptr_t)buf,
+        .aio_nbytes = 5,
+        .aio_offset = 200,
+    };
     struct iocb *list[] = { &write_cb };
     struct io_event ev[2];
     CHECK(syscall(SYS_io_submit, ctx, 1L, list) == 1);

@@ -12,6 +12,7 @@
 #include <glib.h>
 
 #include "linux-user/loader.h"
+#include "linux-user/ptrace_private.h"
 #include "linux-user/signal_private.h"
 #include "linux-user/strace.h"
 #include "linux-user/syscall.h"
@@ -36,12 +37,12 @@ static void guest_stop(CPUState *cpu)
     t->sigmask = task->restore_sigmask ? task->saved_sigmask : task->sigmask;
     t->resumed = t->sigmask_set = t->code_written = 0;
     /* A kick that is pending takes the place of the stop: of each signal there is one at a time.
-     * The end of a thread (no status) is not answered. */
+     * The end of a thread is not answered. */
     do {
         t->kicked = t->unseen = 0;
         host_syscall(SYS_rt_tgsigqueueinfo, host_syscall(SYS_getpid), host_syscall(SYS_gettid),
                      SIGILL, &si);
-    } while (t->kicked && !t->unseen && !t->resumed && t->status);
+    } while (t->kicked && !t->unseen && !t->resumed && (t->status || t->aside != TRACE_ENDS));
     cpu->env.gpr[0] = 0;
     cpu->env.res_addr = ~(uint64_t)0;
     t->syscall_op = SYSCALL_OP_NONE;
@@ -248,31 +249,47 @@ bool ptrace_restarts(Task *task, abi_ulong nr)
 
 /* ---- birth, execve ---- */
 
-void ptrace_clone(Task *task, uint64_t flags, int exit_signal)
+static void tell_births(CPUState *cpu, uint32_t options)
 {
-    TraceState *t = &task->trace;
-    t->clone_event = t->child_traced = t->own_event = 0;
-    if (!t->basics.on || flags & CLONE_UNTRACED) {
+    TraceState *t = &((Task *)cpu->opaque)->trace;
+    t->status = 0;
+    t->aside = TRACE_BIRTHS;
+    t->message = options;
+    t->signal = 0;
+    guest_stop(cpu);
+}
+
+void ptrace_clone(CPUState *cpu, uint64_t flags, int exit_signal)
+{
+    TraceState *t = &((Task *)cpu->opaque)->trace;
+    t->clone_event = t->child_traced = t->own_event = t->births = 0;
+    if (!t->basics.on) {
         return;
     }
     uint32_t event = flags & CLONE_VFORK      ? TRACE_EVENT_VFORK
                      : exit_signal != SIGCHLD ? TRACE_EVENT_CLONE
                                               : TRACE_EVENT_FORK;
-    /* A child that shares memory and runs beside us is made by a thread of ours, with CLONE_VFORK
-     * (fork.c): the host attaches both when all that is asked for. */
-    const uint32_t all = 1 << TRACE_EVENT_FORK | 1 << TRACE_EVENT_VFORK | 1 << TRACE_EVENT_CLONE;
-    if ((flags & CLONE_VM) && !(flags & (CLONE_THREAD | CLONE_VFORK))) {
-        t->own_event = (t->basics.options & all) == all ? event : 0;
-        t->child_traced = t->own_event != 0;
+    bool wanted = !(flags & CLONE_UNTRACED) && (t->basics.options >> event & 1);
+    t->child_traced = wanted;
+    if (!(flags & CLONE_VM) || flags & (CLONE_THREAD | CLONE_VFORK)) {
+        t->clone_event = flags & CLONE_UNTRACED ? 0 : event;
         return;
     }
-    t->clone_event = event;
-    t->child_traced = t->basics.options >> event & 1;
+    /* A child that shares memory and runs beside us is made by a thread of ours, with CLONE_VFORK
+     * (fork.c): the host attaches both when all births are asked for, and else neither. */
+    t->own_event = wanted ? event : 0;
+    t->births = (t->basics.options & OPTIONS_BIRTHS) != (wanted ? OPTIONS_BIRTHS : 0);
+    if (t->births) {
+        tell_births(cpu, wanted ? OPTIONS_BIRTHS : 0);
+    }
 }
 
 void ptrace_cloned(CPUState *cpu, abi_long child)
 {
     TraceState *t = &((Task *)cpu->opaque)->trace;
+    if (t->basics.on && t->births) {
+        tell_births(cpu, t->basics.options & OPTIONS_BIRTHS);
+    }
     if (t->basics.on && t->own_event && child > 0) {
         event_stop(cpu, (int)t->own_event, (uint64_t)child);
     }
@@ -282,6 +299,7 @@ void ptrace_thread_ends(CPUState *cpu)
 {
     Task *task = cpu->opaque;
     if (task->trace.basics.on) {
+        task->trace.aside = TRACE_ENDS;
         trap_stop(cpu, 0, (uint64_t)(uint8_t)task->exit_code);
     }
 }

@@ -36,6 +36,8 @@ enum {
     TRACE_SYSGOOD = 1,          /* option; the others are 1 << event */
 };
 enum { SYSCALL_OP_NONE, SYSCALL_OP_ENTRY, SYSCALL_OP_EXIT, SYSCALL_OP_SECCOMP };
+/* Said to the tracer by a stop that is none for the guest. */
+enum { TRACE_ENDS, TRACE_BIRTHS };
 
 typedef struct TraceBasics {
     uint32_t on;                /* traced */
@@ -47,7 +49,9 @@ typedef struct TraceBasics {
 typedef struct TraceState {
     TraceBasics basics;
     /* a stop */
-    int32_t status;            /* signal | event << 8; 0: no stop, the tracer is told that we end */
+    int32_t status;            /* signal | event << 8; 0: no stop, the tracer is told `aside` */
+    uint32_t aside; /* TRACE_ENDS: by exit(2) of `message`; _BIRTHS: the host's options of births
+                     * are to be `message` */
     uint32_t syscall_op;
     siginfo_t info;
     uint64_t message;           /* PTRACE_GETEVENTMSG */
@@ -70,6 +74,7 @@ typedef struct TraceState {
     uint32_t clone_event;       /* a clone call is being made for the guest, which is this event */
     uint32_t child_traced;      /* and its child is traced from its beginning */
     uint32_t own_event;         /* or a thread of ours makes the child, and this is our own stop */
+    uint32_t births;            /* and meanwhile the host's options of births are not the guest's */
     uint32_t gone;              /* the thread ends, this is nobody's */
     /* what the handler saw while it stops */
     volatile uint32_t kicked;   /* a kick */
@@ -97,10 +102,10 @@ bool ptrace_restarts(struct Task *task, abi_ulong nr);
 bool ptrace_own_signal(struct Task *task, int sig, const siginfo_t *info, siginfo_t *raw);
 
 /* Before a clone call of the guest, which then begins, with ptrace_child(), as its parent was
- * told. */
-void ptrace_clone(struct Task *task, uint64_t flags, int exit_signal);
+ * told. The host blocks no SIGILL. */
+void ptrace_clone(CPUState *cpu, uint64_t flags, int exit_signal);
 void ptrace_child(struct Task *task, const TraceState *parent);
-/* A clone call has made this child of a traced thread. */
+/* A clone call of a traced thread has made this child, or failed. */
 void ptrace_cloned(CPUState *cpu, abi_long child);
 /* A thread that does not lead its process ends: the host will not tell with which code. */
 void ptrace_thread_ends(CPUState *cpu);

@@ -48,6 +48,7 @@ enum {
     OPTIONS_KNOWN = 0x3000ff,       /* PTRACE_O_MASK */
     OPTIONS_HOST = 0x10006e,        /* EXITKILL, and the events of processes but for EXEC */
     OPTION_EXEC = 1 << TRACE_EVENT_EXEC,
+    OPTIONS_BIRTHS = 1 << TRACE_EVENT_FORK | 1 << TRACE_EVENT_VFORK | 1 << TRACE_EVENT_CLONE,
 };
 
 static inline abi_long host_ptrace(long request, pid_t tid, uint64_t addr, const void *data)

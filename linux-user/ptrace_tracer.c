@@ -235,7 +235,7 @@ void tracee_set_options(Tracee *t, uint32_t options)
 }
 
 /* A child that the host has attached for us. */
-static void new_child(const Tracee *parent, pid_t tid)
+static Tracee *new_child(const Tracee *parent, pid_t tid)
 {
     Tracee *t = tracee_find(tid);
     if (!t) {
@@ -249,6 +249,7 @@ static void new_child(const Tracee *parent, pid_t tid)
         t->starting = false;
         t->ts.basics = parent->ts.basics;
     }
+    return t;
 }
 
 /* The next stop of tid, of which the host need not tell the guest; false: it has ended. */
@@ -274,7 +275,7 @@ static void see_to_maker(const Tracee *t, pid_t maker)
     host_ptrace(PTRACE_GETEVENTMSG, maker, 0, &child);
     host_ptrace(PTRACE_DETACH, maker, 0, NULL);
     if (next_stop((pid_t)child, &status)) {
-        new_child(t, (pid_t)child);
+        tracee_set_options(new_child(t, (pid_t)child), t->ts.basics.options);
         host_ptrace(PTRACE_CONT, (pid_t)child, 0, NULL);
     }
 }
@@ -361,6 +362,20 @@ static bool is_foreign(Tracee *t)
     return true;
 }
 
+/* What the tracee says to us alone. */
+static void hear_aside(Tracee *t)
+{
+    const uint32_t one = 1;
+    if (t->ts.aside == TRACE_BIRTHS) {
+        tracee_set_options(t, (t->ts.basics.options & ~(uint32_t)OPTIONS_BIRTHS) |
+                                  (uint32_t)t->ts.message);
+        tracee_write(t->tid, t->task + TRACE_FIELD(resumed), &one, sizeof(one));
+        return;
+    }
+    t->ended = true;
+    t->exit_code = (int)t->ts.message;
+}
+
 /* A signal that the host is about to deliver. */
 static int look_at_signal(Tracee *t, const siginfo_t *si)
 {
@@ -373,8 +388,7 @@ static int look_at_signal(Tracee *t, const siginfo_t *si)
             return 0;
         }
         if (!t->ts.status) {
-            t->ended = true;
-            t->exit_code = (int)t->ts.message;
+            hear_aside(t);
             go_on(t, 0);
             return 0;
         }

@@ -51,9 +51,9 @@ static abi_long do_clone(CPUState *cpu, const CloneRequest *rq)
     if (!clone_flags_valid(rq->flags)) {
         return -EINVAL;
     }
+    ptrace_clone(cpu, rq->flags, rq->exit_signal);
     signal_block_host();
     abi_long ret;
-    ptrace_clone(task, rq->flags, rq->exit_signal);
     if (task->signal_pending) {         /* comes first, and must not be delivered twice */
         ret = -ERESTARTNOINTR_;
     } else if (rq->flags & CLONE_THREAD) {

@@ -149,11 +149,14 @@ static void clones_child(void)
     clones(SIGCHLD);
 }
 
-static void sharing_event(void (*child)(void), const char *name)
+/* options: of births; none that names this one, no event. */
+static void sharing_event(void (*child)(void), long options, const char *name)
 {
-    start(child, ALL);
-    follow(name);
-    wait_for(second, "child's end");
+    start(child, options);
+    if (name) {
+        follow(name);
+        wait_for(second, "child's end");
+    }
     for (int status; (status = wait_for(tracee, "parent")), WIFSTOPPED(status);) {
         ask(PTRACE_CONT, tracee, 0, WSTOPSIG(status));
     }
@@ -317,8 +320,12 @@ int main(void)
     thread_status();
     thread_unwaited();
     group_exit();
-    sharing_event(clones_silent, "clone");
-    sharing_event(clones_child, "fork");
+    sharing_event(clones_silent, ALL, "clone");
+    sharing_event(clones_child, ALL, "fork");
+    sharing_event(clones_silent, PTRACE_O_TRACECLONE, "clone alone");
+    sharing_event(clones_child, PTRACE_O_TRACEFORK, "fork alone");
+    sharing_event(clones_silent, PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK, NULL);
+    sharing_event(clones_child, PTRACE_O_TRACECLONE, NULL);
     exec_event();
     exec_at_once();
     wait_by_other();

@@ -332,6 +332,11 @@ static void reread(Opt *o, IrOp *op, IrTemp *t)
     }
 }
 
+static bool shifts_by_const(const IrOp *op)
+{
+    return (op->opcode == IR_shl || op->opcode == IR_shr) && op->in[1]->kind == IR_CONST;
+}
+
 /*
  * Two shifts of one value that meet: the halves of a rotation. fold_rotate() finds them by what they
  * shift: let both name it alike, by a name that lasts. The second often overwrites it ("srlw a5,a5,25"),
@@ -340,14 +345,14 @@ static void reread(Opt *o, IrOp *op, IrTemp *t)
 static void pair_shifts(Opt *o, IrOp *op)
 {
     unsigned width = op->type == IR_I32 ? 32 : 64;
-    if ((op->opcode != IR_shl && op->opcode != IR_shr) || op->in[1]->kind != IR_CONST ||
-        op->in[0]->kind == IR_CONST) {
+    if (!shifts_by_const(op) || op->in[0]->kind == IR_CONST) {
         return;
     }
     IrTemp *root = width == 32 ? opt_bits_root(o, op->in[0], 32) : op->in[0];
     OptInfo *i = opt_info(o, root);
     IrOp *other = i->shift;
     if (!other || other->prev->next != other ||         /* it is gone */
+        !shifts_by_const(other) ||                      /* or its result was a constant */
         other->opcode == op->opcode || other->type != op->type ||
         other->in[1]->value + op->in[1]->value != width) {
         i->shift = op;

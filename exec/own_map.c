@@ -3,6 +3,9 @@
  *
  * Addresses go downwards through the range and begin again at its top: with 512 KiB for a thread
  * that is after four million of them, and what is still there then is passed by.
+ *
+ * A guest may map all that there is, or as often as the kernel allows. For what must be had then
+ * there is a reserve, mapped from the start: it is taken piece by piece and never refilled.
  */
 #include "exec/own_map.h"
 
@@ -28,6 +31,9 @@ enum { TRIES = 64 };
 
 static _Atomic uintptr_t next = RANGE_END;
 
+static char reserve[2 << 20] __attribute__((aligned(4096)));
+static _Atomic size_t reserve_used;
+
 /* size bytes of the range that were not given out in this round. */
 static uintptr_t take(size_t size)
 {
@@ -38,20 +44,44 @@ static uintptr_t take(size_t size)
     return start;
 }
 
+static size_t page_up(size_t size)
+{
+    return (size + 4095) & ~(size_t)4095;
+}
+
+static void *from_reserve(size_t size)
+{
+    size_t used = reserve_used;
+    size = page_up(size);
+    do {
+        if (size == 0 || size > sizeof(reserve) - used) {
+            errno = ENOMEM;
+            return MAP_FAILED;
+        }
+    } while (!atomic_compare_exchange_weak(&reserve_used, &used, used + size));
+    return reserve + used;
+}
+
 static void *map_in_range(size_t size, int prot, int flags, int fd, off_t offset)
 {
-    size_t room = (size + 4095) & ~(size_t)4095;
+    size_t room = page_up(size);
     for (int i = 0; i < TRIES && room && room <= RANGE_END - RANGE_START; i++) {
         void *at = (void *)take(room);
         void *p = mmap(at, size, prot, flags | MAP_FIXED_NOREPLACE, fd, offset);
-        if (p == at || (p == MAP_FAILED && errno != EEXIST)) {
+        if (p == at) {
             return p;
         }
         if (p != MAP_FAILED) {          /* a kernel before 4.17: it was a hint */
             munmap(p, size);
+        } else if (errno != EEXIST) {
+            break;
         }
     }
-    return mmap(NULL, size, prot, flags, fd, offset);
+    void *p = mmap(NULL, size, prot, flags, fd, offset);
+    if (p == MAP_FAILED && errno == ENOMEM && fd < 0 && prot == (PROT_READ | PROT_WRITE)) {
+        return from_reserve(size);
+    }
+    return p;
 }
 
 void *own_map(size_t size)

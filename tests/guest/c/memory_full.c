@@ -1,0 +1,93 @@
+/* A program that has mapped all there is to map runs on: code that it never ran before, a signal,
+ * a child. Full is the address space, or the kernel's list of mappings (where that is short enough
+ * to fill). Alone: rivet memory_full. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "check.h"
+
+enum { PAGE = 4096, FUNCTIONS = 30000, COUNT_MAX = 200000 };
+
+typedef struct Function {
+    uint32_t first, last;           /* addi a0, a0, 1; ret */
+} Function;
+
+static Function *functions;
+static volatile sig_atomic_t seen;
+
+static void handler(int sig)
+{
+    seen = sig;
+}
+
+static void fill_space(void)
+{
+    for (size_t size = (size_t)1 << 46; size >= PAGE; size /= 2) {
+        while (mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) !=
+               MAP_FAILED) {
+        }
+        CHECK(errno == ENOMEM);
+    }
+}
+
+static void fill_list(void)
+{
+    long most = COUNT_MAX;
+    FILE *f = fopen("/proc/sys/vm/max_map_count", "r");
+    if (f) {
+        CHECK(fscanf(f, "%ld", &most) == 1);
+        fclose(f);
+    }
+    for (long n = 0; most < COUNT_MAX && n <= most; n++) {      /* no two can be one */
+        int prot = n & 1 ? PROT_READ : PROT_NONE;
+        if (mmap(NULL, PAGE, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED) {
+            CHECK(errno == ENOMEM);
+            return;
+        }
+    }
+    CHECK(most >= COUNT_MAX);
+}
+
+static int run_all(int x)
+{
+    for (int i = 0; i < FUNCTIONS; i++) {
+        x = ((int (*)(int))(uintptr_t)&functions[i])(x);
+    }
+    return x;
+}
+
+static void full(void (*fill)(void))
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        fill();
+        CHECK(run_all(1) == FUNCTIONS + 1);
+        CHECK(signal(SIGUSR1, handler) != SIG_ERR && raise(SIGUSR1) == 0 && seen == SIGUSR1);
+        if ((pid = fork()) == 0) {
+            _exit(run_all(0) == FUNCTIONS ? 0 : 1);
+        }
+        CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+        _exit(0);
+    }
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    CHECK(status == 0);
+}
+
+int main(void)
+{
+    functions = mmap(NULL, FUNCTIONS * sizeof(Function), PROT_READ | PROT_WRITE | PROT_EXEC,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(functions != MAP_FAILED);
+    for (int i = 0; i < FUNCTIONS; i++) {
+        functions[i] = (Function){ 0x00150513, 0x00008067 };
+    }
+    __builtin___clear_cache((char *)functions, (char *)(functions + FUNCTIONS));
+    full(fill_space);
+    full(fill_list);
+    return 0;
+}

@@ -26,8 +26,7 @@ typedef struct Tracee {
     pid_t tid, tracer;
     TraceeState state;
     bool starting;                  /* no guest stop since its birth or its execve() */
-    bool foreign;                   /* has become a native program: runs untouched */
-    bool native;                 /* was one when the guest attached to it: all as the host has it */
+    bool foreign;                   /* a program of the host's kind (ptrace_foreign.c) */
     bool seized, options_set;       /* by us, on the host */
     bool signalled;                 /* the guest has had the SIGCHLD of this stop */
     bool reported;                  /* the guest knows it */
@@ -46,7 +45,8 @@ typedef struct Tracee {
 
 enum {
     OPTIONS_KNOWN = 0x3000ff,       /* PTRACE_O_MASK */
-    OPTIONS_HOST = 0x10006e,        /* EXITKILL, and the events of processes but for EXEC */
+    OPTIONS_HOST = 0x10006e,        /* EXITKILL, and the events of processes but for EXEC: what
+                                     * the host does for guests */
     OPTION_EXEC = 1 << TRACE_EVENT_EXEC,
     OPTIONS_BIRTHS = 1 << TRACE_EVENT_FORK | 1 << TRACE_EVENT_VFORK | 1 << TRACE_EVENT_CLONE,
 };
@@ -81,6 +81,14 @@ bool tracee_know_task(Tracee *t);
 /* t is stopped on the host: for the guest as well? Returns the stop's code (status >> 8) or 0. The
  * calling thread is its tracer. */
 int tracee_look(Tracee *t, int host_code);
+
+/* A foreign one's registers as the guest has them; and back, as far as a call is about to be made
+ * or to return. */
+bool foreign_fetch(Tracee *t, CPURISCVState *env);
+bool foreign_store(const Tracee *t, const CPURISCVState *env);
+/* The stop, which is that of a system call or not. */
+void foreign_describe(Tracee *t, const siginfo_t *si);
+bool foreign_at_syscall(const siginfo_t *si);
 
 void ptrace_make_kick(siginfo_t *kick);
 /* Interrupt it: it looks at its TraceState. */

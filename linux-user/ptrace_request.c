@@ -5,7 +5,6 @@
 #include <linux/audit.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/user.h>
 
 #include "linux-user/ptrace_private.h"
 #include "linux-user/signal_private.h"
@@ -61,7 +60,7 @@ static abi_long attach(long request, pid_t tid, uint32_t options)
     if (ret < 0) {
         return ret;
     }
-    uint64_t host = task ? (options & OPTIONS_HOST) | OPTION_EXEC : options;
+    uint64_t host = (options & (task ? OPTIONS_HOST : OPTIONS_KNOWN)) | OPTION_EXEC;
     host = request == PTRACE_SEIZE ? host : 0;
     ret = host_ptrace(request, tid, 0, (void *)(uintptr_t)host);
     if (ret < 0) {
@@ -71,9 +70,9 @@ static abi_long attach(long request, pid_t tid, uint32_t options)
     if (!t) {
         t = tracee_add(tid);
     }
-    t->starting = t->foreign = false;
+    t->starting = false;
     t->state = TRACEE_RUNNING;
-    t->native = !task;
+    t->foreign = !task;
     t->task = task;
     t->base = base;
     t->seized = t->options_set = request == PTRACE_SEIZE;
@@ -81,6 +80,8 @@ static abi_long attach(long request, pid_t tid, uint32_t options)
     if (task) {
         tracee_write(tid, task + TRACE_FIELD(basics), &basics, sizeof(basics));
     }
+    memset(&t->ts, 0, sizeof(t->ts));
+    t->ts.basics = basics;
     return 0;
 }
 
@@ -131,7 +132,7 @@ static abi_long resume(Tracee *t, long request, abi_ulong sig)
     if (t->task) {
         tracee_write(t->tid, t->task + offsetof(Task, trace), ts, sizeof(*ts));
     }
-    long host = detach || t->native ? request : PTRACE_CONT;
+    long host = detach || t->foreign ? request : PTRACE_CONT;
     abi_long ret = host_ptrace(host, t->tid, 0, stopped ? NULL : (void *)(uintptr_t)sig);
     if (detach) {
         tracee_drop(t);
@@ -145,7 +146,7 @@ static abi_long interrupt(Tracee *t)
     if (!t->seized) {
         return -EIO;
     }
-    if (t->native || t->state == TRACEE_LISTENING || t->state == TRACEE_IN_KERNEL) {
+    if (t->foreign || t->state == TRACEE_LISTENING || t->state == TRACEE_IN_KERNEL) {
         return host_ptrace(PTRACE_INTERRUPT, t->tid, 0, NULL);
     }
     if (t->state == TRACEE_STOPPED) {
@@ -163,26 +164,18 @@ static abi_long interrupt(Tracee *t)
 
 enum { PRSTATUS_SIZE = 32 * 8, FPREG_SIZE = 33 * 8 };
 
-/* A native program has a place and a stack as well; it is more than a debugger needs to let it
- * run. */
-static bool fetch_foreign_env(const Tracee *t, CPURISCVState *env)
-{
-    struct user_regs_struct regs;
-    if (host_ptrace(PTRACE_GETREGS, t->tid, 0, &regs) < 0) {
-        return false;
-    }
-    memset(env, 0, sizeof(*env));
-    env->pc = regs.rip;
-    env->gpr[RV_SP] = regs.rsp;
-    return true;
-}
-
-static bool fetch_env(const Tracee *t, CPURISCVState *env)
+static bool fetch_env(Tracee *t, CPURISCVState *env)
 {
     if (t->foreign) {
-        return fetch_foreign_env(t, env);
+        return foreign_fetch(t, env);
     }
     return t->ts.env && tracee_read(t->tid, t->ts.env, env, sizeof(*env));
+}
+
+static bool store_env(const Tracee *t, const CPURISCVState *env)
+{
+    return t->foreign ? foreign_store(t, env)
+                      : tracee_write(t->tid, t->ts.env, env, sizeof(*env));
 }
 
 static void regs_out(const CPURISCVState *env, abi_ulong note, uint64_t *out)
@@ -231,13 +224,21 @@ static abi_long regset(Tracee *t, bool set, abi_ulong note, abi_ulong iov_addr)
             return -EFAULT;
         }
         regs_in(&env, note, regs);
-        if (!t->foreign && !tracee_write(t->tid, t->ts.env, &env, sizeof(env))) {
+        if (!store_env(t, &env)) {
             return -ESRCH;
         }
     } else if (!guest_write(iov.base, regs, iov.len)) {
         return -EFAULT;
     }
     return guest_write(iov_addr, &iov, sizeof(iov)) ? 0 : -EFAULT;
+}
+
+/* What the stop tells of a call: nothing, where the tracer did not ask for stops that are marked. */
+static uint32_t marked_op(const Tracee *t)
+{
+    bool unmarked = (t->ts.syscall_op == SYSCALL_OP_ENTRY || t->ts.syscall_op == SYSCALL_OP_EXIT) &&
+                    !(t->ts.info.si_code & 0x80);
+    return unmarked ? SYSCALL_OP_NONE : t->ts.syscall_op;
 }
 
 /* struct ptrace_syscall_info */
@@ -264,7 +265,7 @@ static abi_long syscall_info(Tracee *t, abi_ulong size, abi_ulong addr)
         return -ESRCH;
     }
     memset(&si, 0, sizeof(si));
-    si.op = (uint8_t)t->ts.syscall_op;
+    si.op = (uint8_t)marked_op(t);
     si.arch = AUDIT_ARCH_RISCV64;
     si.pc = env.pc;
     si.sp = env.gpr[RV_SP];
@@ -302,7 +303,7 @@ static abi_long set_syscall_info(Tracee *t, abi_ulong size, abi_ulong addr)
     if (!guest_read(&si, addr, sizeof(si))) {
         return -EFAULT;
     }
-    if (si.flags || si.reserved || si.op != t->ts.syscall_op || si.op == SYSCALL_OP_NONE) {
+    if (si.flags || si.reserved || si.op != marked_op(t) || si.op == SYSCALL_OP_NONE) {
         return -EINVAL;
     }
     if (!fetch_env(t, &env)) {
@@ -320,8 +321,17 @@ static abi_long set_syscall_info(Tracee *t, abi_ulong size, abi_ulong addr)
             t->ts.orig_a0 = si.entry.args[0];
         }
     }
-    return tracee_write(t->tid, t->ts.env, &env, sizeof(env)) ? 0 : -ESRCH;
+    return store_env(t, &env) ? 0 : -ESRCH;
 }
+
+enum {
+    OLDSETOPTIONS = 21,
+    PEEKSIGINFO = 0x4209,
+    GETSIGMASK = 0x420a,
+    SETSIGMASK = 0x420b,
+    GET_SYSCALL_INFO = 0x420e,
+    SET_SYSCALL_INFO = 0x4212,
+};
 
 /* ---- signals ---- */
 
@@ -344,6 +354,9 @@ static abi_long siginfo(Tracee *t, bool set, abi_ulong addr)
 static abi_long signal_mask(Tracee *t, bool set, abi_ulong size, abi_ulong addr)
 {
     uint64_t mask = t->ts.sigmask;
+    if (t->foreign) {
+        return host_ptrace(set ? SETSIGMASK : GETSIGMASK, t->tid, size, g2h(addr));
+    }
     if (size != SIGSET_BYTES) {
         return -EINVAL;
     }
@@ -359,15 +372,6 @@ static abi_long signal_mask(Tracee *t, bool set, abi_ulong size, abi_ulong addr)
 }
 
 /* ---- the call ---- */
-
-enum {
-    OLDSETOPTIONS = 21,
-    PEEKSIGINFO = 0x4209,
-    GETSIGMASK = 0x420a,
-    SETSIGMASK = 0x420b,
-    GET_SYSCALL_INFO = 0x420e,
-    SET_SYSCALL_INFO = 0x4212,
-};
 
 /* Of a tracee that is stopped. */
 static abi_long request_stopped(Tracee *t, long request, abi_ulong addr, abi_ulong data)

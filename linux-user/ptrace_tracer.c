@@ -183,8 +183,9 @@ static bool fetch_state(Tracee *t)
 
 static void go_on(Tracee *t, int sig)
 {
+    bool syscalls = t->foreign && t->ts.basics.syscalls;
     t->state = TRACEE_RUNNING;
-    host_ptrace(PTRACE_CONT, t->tid, 0, (void *)(uintptr_t)sig);
+    host_ptrace(syscalls ? PTRACE_SYSCALL : PTRACE_CONT, t->tid, 0, (void *)(uintptr_t)sig);
 }
 
 void ptrace_make_kick(siginfo_t *kick)
@@ -230,7 +231,7 @@ bool tracee_kick(const Tracee *t)
 
 void tracee_set_options(Tracee *t, uint32_t options)
 {
-    uint64_t host = t->native ? options : (options & OPTIONS_HOST) | OPTION_EXEC;
+    uint64_t host = (options & (t->foreign ? OPTIONS_KNOWN : OPTIONS_HOST)) | OPTION_EXEC;
     t->options_set = host_ptrace(PTRACE_SETOPTIONS, t->tid, 0, (void *)(uintptr_t)host) == 0;
 }
 
@@ -280,13 +281,13 @@ static void see_to_maker(const Tracee *t, pid_t maker)
     }
 }
 
-/* t runs a native program: the guest sees its stops as the host has them, but none at system calls,
- * whose numbers and registers it would take for its own architecture's. */
+/* t runs a program of the host's kind, and is stopped. */
 static void become_foreign(Tracee *t)
 {
     t->foreign = true;
     t->starting = false;
     t->base = t->ts.env = 0;
+    tracee_set_options(t, t->ts.basics.options);
 }
 
 /* t has become another program. Returns what wait() shows. */
@@ -300,19 +301,24 @@ static int look_at_exec(Tracee *t, pid_t former)
     t->starting = true;
     t->foreign = false;
     if (tracee_is_guest(t->tid, &st)) {
+        tracee_set_options(t, t->ts.basics.options);
         return 0;                               /* its own stops will come */
     }
     become_foreign(t);
-    return t->ts.basics.options & OPTION_EXEC ? SIGTRAP | TRACE_EVENT_EXEC << 8
-           : t->ts.basics.seized              ? 0
-                                              : SIGTRAP;
+    if (t->ts.basics.options & OPTION_EXEC) {
+        return SIGTRAP | TRACE_EVENT_EXEC << 8;
+    }
+    if (!t->ts.basics.seized) {
+        host_syscall(SYS_kill, t->tid, SIGTRAP);
+    }
+    return 0;
 }
 
 /* An event of the host's. Returns what wait() shows, 0: nothing, it goes on. */
 static int look_at_event(Tracee *t, int event, int sig)
 {
     uint64_t message = 0;
-    bool known = event != TRACE_EVENT_EXEC && fetch_state(t);
+    bool known = !t->foreign && event != TRACE_EVENT_EXEC && fetch_state(t);
     bool wanted = (t->foreign || (known && t->ts.basics.on)) && event < TRACE_EVENT_STOP &&
                   (t->ts.basics.options >> event & 1);
     int code = sig | event << 8;
@@ -425,10 +431,6 @@ static int look_at_signal(Tracee *t, const siginfo_t *si)
 int tracee_look(Tracee *t, int host_code)
 {
     siginfo_t si;
-    if (t->native) {
-        t->state = TRACEE_IN_KERNEL;
-        return host_code;
-    }
     long err = host_ptrace(PTRACE_GETSIGINFO, t->tid, 0, &si);
     if (err == -EINVAL) {
         fetch_state(t);
@@ -442,6 +444,13 @@ int tracee_look(Tracee *t, int host_code)
         tracee_set_options(t, 0);
     }
     int event = host_code >> 8;
+    if (t->foreign) {
+        foreign_describe(t, &si);
+    }
+    if (t->foreign && foreign_at_syscall(&si)) {
+        t->state = TRACEE_IN_KERNEL;
+        return host_code;
+    }
     int code = event ? look_at_event(t, event, host_code & 0xff) : look_at_signal(t, &si);
     t->reported |= code != 0;
     return code;

@@ -338,9 +338,9 @@ static bool shifts_by_const(const IrOp *op)
 }
 
 /*
- * Two shifts of one value that meet: the halves of a rotation. fold_rotate() finds them by what they
- * shift: let both name it alike, by a name that lasts. The second often overwrites it ("srlw a5,a5,25"),
- * and 32-bit shifts may see it with its sign extension and without.
+ * Two shifts of one value that meet: the halves of a rotation. fold_rotate() finds them by what
+ * they shift: let both name it alike, by a name that lasts. The second often overwrites it ("srlw
+ * a5,a5,25"), and 32-bit shifts may see it with its sign extension and without.
  */
 static void pair_shifts(Opt *o, IrOp *op)
 {

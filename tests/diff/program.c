@@ -29,10 +29,11 @@ static const struct {
     { "mem",    { 3, 0, 0, 0, 0, 0, 1, 10, 1, 0 } },
     { "branch", { 6, 0, 0, 0, 0, 0, 3, 1, 6, 0 } },
     { "idiom",  { 1, 0, 0, 0, 0, 0, 1, 0, 1, 12 } },
+    { "flow",   { 2, 0, 0, 0, 3, 6, 1, 1, 9, 1 } },
     { "all",    { 6, 3, 2, 4, 5, 5, 5, 4, 4, 2 } },
 };
 const char *const program_classes[] = { "int", "m", "a", "zb", "f", "d", "c", "mem", "branch",
-                                        "idiom", "all", NULL };
+                                        "idiom", "flow", "all", NULL };
 
 static void append_prologue(GByteArray *code, uint32_t init_addr)
 {

@@ -172,15 +172,16 @@ static void gen_csr(Gen *g, Unit *u)
         break;
     case 2: {
         static const RvInsnId op[3] = { RV_csrrwi, RV_csrrsi, RV_csrrci };
-        unit_add(u, enc_i(op[gen_below(g, 3)], rd, gen_below(g, 32), gen_below(g, 2) ? CSR_FFLAGS : CSR_FCSR),
-                  4);
+        int csr = gen_below(g, 2) ? CSR_FFLAGS : CSR_FCSR;
+        unit_add(u, enc_i(op[gen_below(g, 3)], rd, gen_below(g, 32), csr), 4);
         break;
     }
     case 3:
         unit_add(u, enc_i(RV_csrrci, rd, gen_below(g, 32), CSR_FRM), 4);
         break;
     case 4:
-        unit_add(u, enc_i(gen_below(g, 2) ? RV_csrrs : RV_csrrc, rd, gen_below(g, 32), CSR_FFLAGS), 4);
+        unit_add(u, enc_i(gen_below(g, 2) ? RV_csrrs : RV_csrrc, rd, gen_below(g, 32),
+                          CSR_FFLAGS), 4);
         break;
     default:
         unit_add(u, enc_i(RV_csrrwi, rd, gen_below(g, 5), CSR_FRM), 4);
@@ -195,7 +196,8 @@ static void gen_mem(Gen *g, Unit *u)
     DecodedInsn d;
 
     for (;;) {
-        unsigned r = g_array_index(g->rows[KIND_MEM], unsigned, gen_below(g, g->rows[KIND_MEM]->len));
+        unsigned r = g_array_index(g->rows[KIND_MEM], unsigned,
+                                   gen_below(g, g->rows[KIND_MEM]->len));
         if (!random_insn(g, r, &d)) {
             continue;
         }
@@ -301,8 +303,8 @@ static void gen_computed_call(Gen *g, Unit *u)
     unit_add(u, set_displacement(word_of(RV_jal), elsewhere ? 24 : 20), 4);
     unit_add(u, enc_r(RV_add, rd, rd, gen_below(g, 32)), 4);                   /* 24 */
     unit_add(u, enc_i(RV_jalr, 0, link, 0), 4);
-    unit_add(u, elsewhere ? enc_i(RV_addi, link, link, 24) : enc_r(RV_xor, rd, rd, gen_below(g, 32)),
-              4);
+    unit_add(u, elsewhere ? enc_i(RV_addi, link, link, 24)
+                          : enc_r(RV_xor, rd, rd, gen_below(g, 32)), 4);
     unit_add(u, enc_i(RV_jalr, 0, link, 0), 4);                            /* 36 */
     if (elsewhere) {
         unit_add(u, enc_r(RV_sub, rd, rd, which), 4);                      /* 40, not reached */

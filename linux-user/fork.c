@@ -87,6 +87,7 @@ static int maker(const CloneRequest *rq)
 static void fork_child(CPUState *cpu, const CloneRequest *rq, bool bare)
 {
     Task *task = cpu->opaque;
+    ptrace_child_begins(task);
     task->tid = (int)host_syscall(SYS_gettid);
     task->made_by = maker(rq);
     task->is_vfork_child = false;

@@ -33,8 +33,6 @@ static void guest_stop(CPUState *cpu)
     si.si_signo = SIGILL;
     si.si_code = TRACE_STOP;
     si.si_addr = task;
-    t->env = (uintptr_t)&cpu->env;
-    t->sigmask = task->restore_sigmask ? task->saved_sigmask : task->sigmask;
     t->resumed = t->sigmask_set = t->code_written = 0;
     /* A kick that is pending takes the place of the stop: of each signal there is one at a time.
      * The end of a thread is not answered. */
@@ -302,6 +300,11 @@ void ptrace_thread_ends(CPUState *cpu)
         task->trace.aside = TRACE_ENDS;
         trap_stop(cpu, 0, (uint64_t)(uint8_t)task->exit_code);
     }
+}
+
+void ptrace_child_begins(Task *task)
+{
+    atomic_store((_Atomic uint32_t *)&task->trace.gone, 1);
 }
 
 void ptrace_child(Task *task, const TraceState *parent)

@@ -56,12 +56,11 @@ typedef struct TraceState {
     siginfo_t info;
     uint64_t message;           /* PTRACE_GETEVENTMSG */
     abi_ulong orig_a0;
-    uint64_t env;               /* where CPURISCVState is, in the tracee's memory */
-    uint64_t sigmask;
     /* the answer */
     uint32_t resumed;           /* the tracer has seen the stop */
     int32_t signal;             /* to be delivered */
     uint32_t sigmask_set;
+    uint64_t sigmask;
     uint32_t code_written;      /* translated code may be stale */
     int32_t tracer, tracer_uid; /* si_pid of a signal that the tracer made */
     /* with a kick */
@@ -105,6 +104,8 @@ bool ptrace_own_signal(struct Task *task, int sig, const siginfo_t *info, siginf
  * told. The host blocks no SIGILL. */
 void ptrace_clone(CPUState *cpu, uint64_t flags, int exit_signal);
 void ptrace_child(struct Task *task, const TraceState *parent);
+/* Before the child has its tid: nobody can attach to it until ptrace_child(). */
+void ptrace_child_begins(struct Task *task);
 /* A clone call of a traced thread has made this child, or failed. */
 void ptrace_cloned(CPUState *cpu, abi_long child);
 /* A thread that does not lead its process ends: the host will not tell with which code. */

@@ -37,7 +37,9 @@ typedef struct Tracee {
     abi_ulong task;                 /* its Task; 0: not known */
     uint64_t base;                  /* its guest_base */
     unsigned writes_seen;
-    TraceState ts;                  /* while it is stopped and `task` is known */
+    TraceState ts;                  /* while it is stopped and `task` is known: */
+    uint64_t env;                   /* where its CPURISCVState is */
+    uint64_t sigmask;
 } Tracee;
 
 /* Where a field of TraceState is in a Task. */
@@ -89,6 +91,9 @@ bool foreign_store(const Tracee *t, const CPURISCVState *env);
 /* The stop, which is that of a system call or not. */
 void foreign_describe(Tracee *t, const siginfo_t *si);
 bool foreign_at_syscall(const siginfo_t *si);
+
+/* The number in that line of /proc/TID/status, "\nTgid:"; 0: none. */
+pid_t tracee_status(pid_t tid, const char *field);
 
 void ptrace_make_kick(siginfo_t *kick);
 /* Interrupt it: it looks at its TraceState. */

@@ -44,7 +44,7 @@ static abi_long find_guest(pid_t tid, abi_ulong *task, uint64_t *base)
             !tracee_read(tid, (uint64_t)(uintptr_t)cpu_list_head() + distance, &cpu, sizeof(cpu))) {
             return -EPERM;
         }
-        if (cpu) {
+        if (cpu && tracee_status(tid, "\nTgid:") != tid) {
             return -ESRCH;                      /* a thread of the emulator's own */
         }
         usleep(1000);
@@ -71,6 +71,7 @@ static abi_long attach(long request, pid_t tid, uint32_t options)
         t = tracee_add(tid);
     }
     t->starting = false;
+    t->reported = true;
     t->state = TRACEE_RUNNING;
     t->foreign = !task;
     t->task = task;
@@ -169,13 +170,13 @@ static bool fetch_env(Tracee *t, CPURISCVState *env)
     if (t->foreign) {
         return foreign_fetch(t, env);
     }
-    return t->ts.env && tracee_read(t->tid, t->ts.env, env, sizeof(*env));
+    return t->env && tracee_read(t->tid, t->env, env, sizeof(*env));
 }
 
 static bool store_env(const Tracee *t, const CPURISCVState *env)
 {
     return t->foreign ? foreign_store(t, env)
-                      : tracee_write(t->tid, t->ts.env, env, sizeof(*env));
+                      : tracee_write(t->tid, t->env, env, sizeof(*env));
 }
 
 static void regs_out(const CPURISCVState *env, abi_ulong note, uint64_t *out)
@@ -353,7 +354,7 @@ static abi_long siginfo(Tracee *t, bool set, abi_ulong addr)
 
 static abi_long signal_mask(Tracee *t, bool set, abi_ulong size, abi_ulong addr)
 {
-    uint64_t mask = t->ts.sigmask;
+    uint64_t mask = t->sigmask;
     if (t->foreign) {
         return host_ptrace(set ? SETSIGMASK : GETSIGMASK, t->tid, size, g2h(addr));
     }
@@ -366,7 +367,7 @@ static abi_long signal_mask(Tracee *t, bool set, abi_ulong size, abi_ulong addr)
     if (!guest_read(&mask, addr, sizeof(mask))) {
         return -EFAULT;
     }
-    t->ts.sigmask = mask & ~UNBLOCKABLE;
+    t->sigmask = t->ts.sigmask = mask & ~UNBLOCKABLE;
     t->ts.sigmask_set = 1;
     return 0;
 }

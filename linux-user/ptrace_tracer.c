@@ -171,8 +171,12 @@ bool tracee_know_task(Tracee *t)
 
 static bool fetch_state(Tracee *t)
 {
+    Task task;
     if (tracee_know_task(t) && is_task_of(t->tid, t->task) &&
-        tracee_read(t->tid, t->task + offsetof(Task, trace), &t->ts, sizeof(t->ts))) {
+        tracee_read(t->tid, t->task, &task, sizeof(task))) {
+        t->ts = task.trace;
+        t->env = (uint64_t)(uintptr_t)task.cpu + offsetof(CPUState, env);
+        t->sigmask = task.restore_sigmask ? task.saved_sigmask : task.sigmask;
         return true;
     }
     t->task = 0;
@@ -217,16 +221,22 @@ static void go_on_with_kick(Tracee *t, const siginfo_t *si)
     go_on(t, kicked ? SIGILL : si->si_signo);
 }
 
+pid_t tracee_status(pid_t tid, const char *field)
+{
+    char path[32];
+    snprintf(path, sizeof(path), "/proc/%d/status", tid);
+    char *text = proc_host_text(path), *at = strstr(text, field);
+    pid_t value = at ? atoi(at + strlen(field)) : 0;
+    g_free(text);
+    return value;
+}
+
 bool tracee_kick(const Tracee *t)
 {
     siginfo_t kick;
     ptrace_make_kick(&kick);
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/status", t->tid);
-    char *text = proc_host_text(path), *at = strstr(text, "\nTgid:");
-    pid_t tgid = at ? atoi(at + 6) : t->tid;
-    g_free(text);
-    return host_syscall(SYS_rt_tgsigqueueinfo, tgid, t->tid, SIGILL, &kick) == 0;
+    return host_syscall(SYS_rt_tgsigqueueinfo, tracee_status(t->tid, "\nTgid:"), t->tid, SIGILL,
+                        &kick) == 0;
 }
 
 void tracee_set_options(Tracee *t, uint32_t options)
@@ -286,7 +296,7 @@ static void become_foreign(Tracee *t)
 {
     t->foreign = true;
     t->starting = false;
-    t->base = t->ts.env = 0;
+    t->base = 0;
     tracee_set_options(t, t->ts.basics.options);
 }
 

@@ -19,11 +19,7 @@ _Atomic uint32_t ptrace_questions;
 /* The thread of ours that traces tid, 0: none. */
 static pid_t tracer_of(pid_t tid)
 {
-    char path[32];
-    snprintf(path, sizeof(path), "/proc/%d/status", tid);
-    char *text = proc_host_text(path), *at = strstr(text, "\nTracerPid:");
-    pid_t tracer = at ? atoi(at + strlen("\nTracerPid:")) : 0;
-    g_free(text);
+    pid_t tracer = tracee_status(tid, "\nTracerPid:");
     return tracer && host_syscall(SYS_tgkill, getpid(), tracer, 0) == 0 ? tracer : 0;
 }
 

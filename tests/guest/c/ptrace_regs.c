@@ -277,9 +277,42 @@ static void masks(void)
     CHECK(ptrace(PTRACE_CONT, pid, 0, SIGUSR1) == 0);
 }
 
+/* Seized, it has never stopped before: at its end, and where it makes a child. */
+static void first_stop(long option, int event, long nr)
+{
+    int go[2], status;
+    char byte;
+    CHECK(pipe(go) == 0);
+    pid = fork();
+    if (pid == 0) {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGUSR2);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        if (read(go[0], &byte, 1) == 1 && event == PTRACE_EVENT_CLONE) {
+            raw(SYS_clone, 0, 0);
+        }
+        raw(SYS_exit_group, 3, 0x5a5a);
+    }
+    CHECK(ptrace(PTRACE_SEIZE, pid, 0, option | PTRACE_O_EXITKILL) == 0);
+    CHECK(write(go[1], "", 1) == 1);
+    CHECK(waitpid(pid, &status, __WALL) == pid && status >> 8 == (SIGTRAP | event << 8));
+    CHECK(get() == 0 && regs[A7] == nr && regs[SP] != 0);
+    CHECK(event == PTRACE_EVENT_CLONE || regs[A0 + 1] == 0x5a5a);
+    uint64_t mask = 0;
+    CHECK(ptrace(PTRACE_GETSIGMASK, pid, 8, &mask) == 0 && mask == 1 << (SIGUSR2 - 1));
+    do {
+        if (WIFSTOPPED(status)) {
+            ptrace(PTRACE_CONT, pid, 0, 0);
+        }
+    } while ((pid = waitpid(-1, &status, __WALL)) > 0);     /* and its child */
+}
+
 int main(void)
 {
     int status;
+    first_stop(PTRACE_O_TRACEEXIT, PTRACE_EVENT_EXIT, SYS_exit_group);
+    first_stop(PTRACE_O_TRACECLONE, PTRACE_EVENT_CLONE, SYS_clone);
     pid = fork();
     if (pid == 0) {
         _exit(child());

@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <glib.h>
@@ -130,8 +131,10 @@ typedef struct ExecFile {
     int flags;                      /* of execveat */
     int fd;                         /* open for reading, -1: it may only be executed */
     struct stat st;
-    bool set_user, set_group;
-    FdRoom *room; /* has to end before the host's call */
+    FdRoom *room;                   /* has to end before the host's call */
+    /* of a script: its interpreter's */
+    bool set_user, set_group, has_caps;
+    uint32_t user, group;
 } ExecFile;
 
 static abi_long exec_check(const ExecFile *f)
@@ -143,13 +146,13 @@ static abi_long exec_check(const ExecFile *f)
 
 /* May it be executed? The kernel itself can tell since 6.14: no file that is open for writing may,
  * and who watches the file is told of the attempt. */
-static abi_long exec_allowed(const ExecFile *f, const char *path)
+static abi_long exec_allowed(const ExecFile *f)
 {
     abi_long ret = exec_check(f);
     if (ret != -EINVAL && ret != -ENOSYS) {
         return ret;
     }
-    return faccessat(f->dirfd, path, X_OK, AT_EACCESS) < 0 ? -errno : 0;
+    return faccessat(f->dirfd, f->path, X_OK, AT_EACCESS | f->flags) < 0 ? -errno : 0;
 }
 
 /* Check and open it: 0 or -errno. */
@@ -172,17 +175,23 @@ static abi_long exec_file_open(ExecFile *f)
         snprintf(own, sizeof(own), "/proc/self/fd/%d", f->dirfd);
         path = own;
     }
-    abi_long ret = exec_allowed(f, path);
+    abi_long ret = exec_allowed(f);
     if (ret < 0) {
         return ret;
     }
     f->fd = openat(f->dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (f->fd < 0 && errno != EACCES) {
+    if (f->fd < 0 && errno != EACCES && !(empty && errno == ENOENT)) {  /* there is no /proc */
         return -errno;
     }
+    f->st = st;
     f->set_user = st.st_mode & S_ISUID;
     f->set_group = (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
-    f->st = st;
+    f->has_caps = f->fd >= 0 && fgetxattr(f->fd, "security.capability", NULL, 0) > 0;
+    f->user = st.st_uid;
+    f->group = st.st_gid;
+    if (f->fd >= 0) {
+        owner_show(f->fd, 0, st.st_mode, &f->user, &f->group);
+    }
     return 0;
 }
 
@@ -202,9 +211,9 @@ static bool script_interpreter(int fd, char line[SCRIPT_LINE + 1])
 }
 
 /* Does rivet run this file? 1 yes, 0 no (the host kernel shall say what it is), or -errno. */
-static abi_long runs_here(int fd)
+static abi_long runs_here(ExecFile *f)
 {
-    int at = fd;
+    int at = f->fd;
     abi_long ret = -ELOOP;
     for (int depth = 0; depth <= SCRIPT_DEPTH; depth++) {
         ExecKind kind = exec_kind(at);
@@ -223,13 +232,18 @@ static abi_long runs_here(int fd)
         if (ret < 0) {
             break;
         }
-        if (at != fd) {
+        if (at != f->fd) {
             close(at);
         }
         at = interp.fd;
+        f->set_user = interp.set_user;
+        f->set_group = interp.set_group;
+        f->has_caps = interp.has_caps;
+        f->user = interp.user;
+        f->group = interp.group;
         ret = -ELOOP;
     }
-    if (at != fd) {
+    if (at != f->fd) {
         close(at);
     }
     return ret;
@@ -306,14 +320,12 @@ static void add_started_options(Scratch *s)
     }
 }
 
-/* The users of f when it runs, where they are emulated. A script has those of its interpreter, of
- * which nobody knows that it is set-user-ID. */
+/* The users of f when it runs, where they are emulated. */
 static char *ids_of(const ExecFile *f)
 {
-    bool same = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 || exec_kind(f->fd) == EXEC_SCRIPT;
-    uint32_t user = f->st.st_uid, group = f->st.st_gid;
-    owner_show(f->fd, 0, f->st.st_mode, &user, &group);
-    return ids_state(f->set_user && !same ? &user : NULL, f->set_group && !same ? &group : NULL);
+    bool same = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0;
+    return ids_state(f->set_user && !same ? &f->user : NULL,
+                     f->set_group && !same ? &f->group : NULL);
 }
 
 /* The options that a child gets. */
@@ -346,6 +358,9 @@ static const char *child_path(Scratch *s, const ExecFile *f)
         /* a script's interpreter opens it by that name */
         if (exec_kind(f->fd) == EXEC_SCRIPT && fcntl(f->dirfd, F_GETFD) & FD_CLOEXEC) {
             return NULL;
+        }
+        if (!*name) {
+            add_option(s, "-byfd", NULL);
         }
         name = keep(s, g_strdup_printf("/dev/fd/%d%s%s", f->dirfd, *name ? "/" : "", name));
     }
@@ -426,6 +441,14 @@ static abi_long exec_host(Scratch *s, const ExecFile *f, char **envp)
                         host_arg(s->argv->pdata), host_arg(envp), (abi_ulong)f->flags, 0);
 }
 
+/* What only the kernel can do, through binfmt_misc: give rights that the file has; and run what
+ * has no /proc to find us by. */
+static bool needs_kernel(const ExecFile *f)
+{
+    return f->set_user || f->set_group || f->has_caps ||
+           (self_fd < 0 && access("/proc/self/exe", F_OK) < 0);
+}
+
 static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong envp)
 {
     Scratch *s = scratch_new(task);
@@ -439,7 +462,7 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
 
     /* What we may not read only the host's kernel can execute, RISC-V programs through
      * binfmt_misc. */
-    abi_long here = f->fd < 0 ? 0 : runs_here(f->fd);
+    abi_long here = f->fd < 0 ? 0 : runs_here(f);
     if (here < 0) {
         return here;
     }
@@ -448,11 +471,10 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
     }
     signal_exec_prepare(task);
     ret = -ENOEXEC;
-    bool by_kernel = !here || ((f->set_user || f->set_group) && !ids.on);
+    bool by_kernel = !here || (!ids.on && needs_kernel(f));
     if (by_kernel && !task->seccomp && !path_is_root()) {
-        /* A set-user-ID program gets its rights only from the kernel, through binfmt_misc. Under
-         * filters, and a root that is a matter of paths, there is nothing but RISC-V: they could
-         * not hold for the host's programs. */
+        /* Under filters, and a root that is a matter of paths, there is nothing but RISC-V: they
+         * could not hold for the host's programs. */
         ret = exec_host(s, f, env);
     }
     if (here && ret == -ENOEXEC) {

@@ -66,6 +66,7 @@ static BinfmtInfo binfmt_info(const char *self, int *fd)
     bool named = self && g_str_has_suffix(self, "-binfmt-P");
     *fd = has_fd ? (int)execfd : -1;
     return (BinfmtInfo){
+        .exec_arg = has_fd || flagged ? (const char *)getauxval(AT_EXECFN) : NULL,
         .no_options = has_fd || flagged || named,
         .argv0_given = flagged || named,
         .secure = getauxval(AT_SECURE) != 0,
@@ -202,11 +203,31 @@ static bool load(Program *p, const CommandLine *cl, abi_ulong *sp, GError **err)
     return stack_build(p->argc, p->argv, cl->envp, sp, err);
 }
 
-/* The process is called by its program, as after execve(). */
-static void set_comm(const char *path)
+static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    prctl(PR_SET_NAME, slash ? slash + 1 : path);
+    return slash ? slash + 1 : path;
+}
+
+/* The process is called after what was executed, or if a descriptor was, after the program's file
+ * (Linux 6.14). by_kernel: it has called us so, or after the file that we are. */
+static void set_comm(bool by_fd, bool by_kernel)
+{
+    enum { COMM_SIZE = 16 };
+    char name[COMM_SIZE];
+    const char *called = base_name(process.exec_arg);
+    g_strlcpy(name, called, sizeof(name));
+    if (by_kernel) {
+        char has[COMM_SIZE];
+        by_fd = prctl(PR_GET_NAME, has) == 0 && strcmp(has, name) != 0;
+    }
+    if (by_fd) {
+        static const char deleted[] = " (deleted)";
+        const char *file = base_name(process.exec_path);
+        size_t n = strlen(file) - (g_str_has_suffix(file, deleted) ? strlen(deleted) : 0);
+        g_strlcpy(name, file, MIN(n + 1, sizeof(name)));
+    }
+    prctl(PR_SET_NAME, name);
 }
 
 static _Noreturn void run(abi_ulong sp, int seccomp_fd, const char *traced)
@@ -309,9 +330,9 @@ int main(int argc, char **argv, char **envp)
     if (!find_program(&prog, cl.envp, &err)) {
         die(err->message);
     }
-    process.exec_arg = cl.program;
+    process.exec_arg = binfmt.exec_arg ? binfmt.exec_arg : cl.program;
     process.exec_path = exec_path_of(&prog);
-    set_comm(cl.program);
+    set_comm(cl.by_fd, binfmt.exec_arg != NULL);
     abi_ulong sp;
     if (!load(&prog, &cl, &sp, &err)) {
         die(err->message);

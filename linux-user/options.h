@@ -24,6 +24,7 @@ typedef struct CommandLine {
     OptionsAction action;
     const char *program;            /* as given; NULL unless action is OPTIONS_RUN */
     int exec_fd;                    /* it is open already: -execfd, else -1 */
+    bool by_fd;                     /* nothing else names it: -byfd */
     int seccomp_fd;                 /* its filters: -seccomp, else -1 */
     const char *traced;             /* -traced, else NULL */
     int self_fd;                    /* our own executable: -selffd, else -1 */
@@ -40,6 +41,7 @@ typedef struct CommandLine {
 
 /* How the kernel's binfmt_misc started us, if it did (flags O or C, and P). */
 typedef struct BinfmtInfo {
+    const char *exec_arg;           /* what was executed; NULL: the program, for all we know */
     bool no_options;                /* argv[1] is the program */
     bool argv0_given;               /* argv[2] is its argv[0] */
     bool secure;                    /* AT_SECURE: our environment variables do not count */

@@ -109,6 +109,12 @@ bool option_set_ids(OptionParse *p, const char *arg)
     return true;
 }
 
+bool option_set_by_fd(OptionParse *p, const char *arg)
+{
+    p->cl->by_fd = true;
+    return true;
+}
+
 bool option_set_mdwe(OptionParse *p, const char *arg)
 {
     p->cl->mdwe = true;

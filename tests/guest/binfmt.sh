@@ -117,7 +117,7 @@ esac
 RISC-V programs are run by $rivet (/proc/sys/fs/binfmt_misc/rivet, flags POCF)
 name ./prog 2 /prog $dir/prog
 child a 3 /prog ./prog
-$dir/prog x 3 /prog $dir/prog
+$dir/prog x 3 /prog ./script
 ./prog ./secret 2 /prog ./prog
 secret a 3 /secret ./secret
 nothing runs RISC-V programs; -install-binfmt registers rivet

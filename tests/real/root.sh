@@ -31,7 +31,7 @@ for deb in $(apt-get $opts --print-uris install "$@" 2>/dev/null | sed -n "s/^'[
 done
 rm -f "$dir"/.done-*
 # What maintainer scripts would have linked and the programs below need.
-link() { [ -e "$dir$1" ] || ln -sf "$2" "$dir$1"; }
+link() { [ -e "$dir$1" ] || [ ! -d "$dir${1%/*}" ] || ln -sf "$2" "$dir$1"; }
 link /usr/bin/awk gawk
 link /usr/bin/lua lua5.4
 link /usr/bin/cc gcc

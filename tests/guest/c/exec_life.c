@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -51,10 +52,13 @@ static int child_main(int argc, char **argv)
     char exe[4096];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
     exe[n < 0 ? 0 : n] = '\0';
-    printf(" other %d exe %s\n", fds,
+    printf(" other %d exe %s", fds,
            strcmp(exe, self) == 0 ? "self"
            : strstr(exe, "memfd") ? "memfd"
                                   : exe);
+    char comm[16] = "";
+    prctl(PR_GET_NAME, comm);
+    printf(argc > 0 && strcmp(argv[0], "byfd") == 0 ? " comm %s\n" : "\n", comm);
     return 42;
 }
 

@@ -95,6 +95,9 @@ int ptrace_signal(CPUState *cpu, int sig, siginfo_t *info)
     t->status = t->signal = sig;
     t->message = 0;
     guest_stop(cpu);
+    if (!t->resumed && !t->unseen) {
+        return 0; /* the tracer waited for the stop, and ended: the signal went with it */
+    }
     if (!t->resumed || !t->signal) {
         return t->signal;
     }

@@ -314,6 +314,37 @@ static void interrupted(int (*wait)(void), const char *name)
     printf("%s: %s\n", name, describe(status));
 }
 
+/* A tracer that ends while its tracee is stopped takes the signal with it if it has waited for the
+ * stop. */
+static void tracer_ends(int options)
+{
+    fflush(stdout);
+    *shared = 0;
+    tracee = fork();
+    if (tracee == 0) {
+        while (*shared != 2) {
+            sched_yield();
+        }
+        _exit(9);
+    }
+    pid_t tracer = fork();
+    if (tracer == 0) {
+        siginfo_t info;
+        long ret = ptrace(PTRACE_ATTACH, tracee, 0, 0);
+        _exit(ret || waitid(P_PID, (id_t)tracee, &info, WSTOPPED | __WALL | options));
+    }
+    int status;
+    waitpid(tracer, &status, 0);
+    printf("tracer %s\n", describe(status));
+    if (options & WNOWAIT) {
+        waitpid(tracee, &status, WUNTRACED);
+        printf("tracee %s\n", describe(status));
+        kill(tracee, SIGCONT);
+    }
+    *shared = 2;
+    wait_for(tracee, "end");
+}
+
 int main(void)
 {
     shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -332,5 +363,7 @@ int main(void)
     interrupted(futex_times_out, "futex");
     interrupted(sleeps, "nanosleep");
     interrupted(polls, "ppoll");
+    tracer_ends(0);
+    tracer_ends(WNOWAIT);
     return 0;
 }

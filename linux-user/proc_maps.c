@@ -122,6 +122,7 @@ bool proc_map_line(char *line, ProcMapLine *m)
                &m->major, &m->minor, &m->inode, &used) != 7) {
         return false;
     }
+    memcpy(m->host_perms, m->perms, sizeof(m->perms));
     m->name = line + used + strspn(line + used, " ");
     return true;
 }
@@ -151,9 +152,11 @@ static bool clip(const ProcMapLine *m, const Range *r, abi_ulong base, ProcMapLi
     return true;
 }
 
+/* Where the host's protections differ and the guest's do not, the bound is ours (guest_code.c). */
 static bool joins(const ProcMapLine *a, const ProcMapLine *b)
 {
-    return a->end == b->start && !strcmp(a->perms, b->perms) && a->inode == b->inode &&
+    return a->end == b->start && !strcmp(a->perms, b->perms) &&
+           strcmp(a->host_perms, b->host_perms) != 0 && a->inode == b->inode &&
            a->major == b->major && a->minor == b->minor && !strcmp(a->name, b->name) &&
            (!a->inode || a->offset + (a->end - a->start) == b->offset);
 }
@@ -191,6 +194,7 @@ static GArray *guest_lines(const View *v, char **text)
                 lines->len ? &g_array_index(lines, ProcMapLine, lines->len - 1) : NULL;
             if (last && joins(last, &piece)) {
                 last->end = piece.end;
+                memcpy(last->host_perms, piece.host_perms, sizeof(piece.host_perms));
             } else {
                 g_array_append_val(lines, piece);
             }

@@ -88,7 +88,7 @@ char *proc_host_text(const char *path);
 /* One line of a maps file. */
 typedef struct ProcMapLine {
     abi_ulong start, end, offset, inode;
-    char perms[5];
+    char perms[5], host_perms[5];   /* the guest's in a guest's line */
     unsigned major, minor;
     char *name;                 /* to the end of the line, or "" */
 } ProcMapLine;

@@ -324,6 +324,15 @@ static void own_status(void)
     CHECK(all == size * 1024);
 }
 
+/* What the kernel keeps apart is apart, equal permissions or not. */
+static void bounds(void)
+{
+    char *p = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(madvise(p + 4096, 4096, MADV_DONTFORK) == 0);
+    CHECK(mapped(getpid(), "maps", p + 4096, 4096, "rw-p"));
+    CHECK(mapped(getpid(), "smaps", p + 4096, 4096, "rw-p"));
+}
+
 /* Whatever a file's size is limited to: these are not written. */
 static void limited(void)
 {
@@ -350,6 +359,7 @@ int main(void)
     processors();
     extensions();
     own_status();
+    bounds();
     limited();
     another();
     return 0;

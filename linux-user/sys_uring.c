@@ -7,10 +7,10 @@
  *   EPOLL_CTL    its event is read while the call submits it: for the time of the call the request
  *                points to a copy in the host's layout
  *   OPENAT, ...  so are paths, which may lead elsewhere (-L): the host's takes the place of the
- * guest's; a file of /proc that is ours to make is opened at once, and the request is one that
- *                completes with its descriptor
+ *                guest's; a file of /proc that is ours to make is opened at once, and the request is
+ *                one that completes with its descriptor
  *   EPOLL_WAIT   its events are written some time later: it gets an opcode that no kernel has, and
- *                completes with EINVAL as on a kernel before 6.15
+ *                completes with EINVAL as on a kernel before 6.15; a probe says so
  * With IORING_SETUP_SQPOLL a thread of the kernel takes requests at any time: there the guest's
  * events are read as the host lays them out, and its paths are the host's. With a guest_base every
  * pointer in a request would be wrong: there is no io_uring then, as when an administrator has
@@ -24,15 +24,14 @@
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "exec/fork_page.h"
 #include "linux-user/abi_structs.h"
+#include "linux-user/host_kernel.h"
 #include "linux-user/mmap.h"
 #include "linux-user/proc_self.h"
 #include "linux-user/sys_common.h"
@@ -164,15 +163,6 @@ static void become_result(struct io_uring_sqe *sqe, abi_long result)
     };
 }
 
-/* Linux 6.11 can do that. */
-static bool have_results(void)
-{
-    struct utsname u;
-    unsigned major, minor;
-    return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
-           (major > 6 || (major == 6 && minor >= 11));
-}
-
 static bool patch_epoll(Patch *p)
 {
     GuestEpollEvent ev;
@@ -210,9 +200,10 @@ static bool patch_open(Patch *p)
     if (p->old.opcode == IORING_OP_OPENAT2 && !guest_read(&how, p->old.off, sizeof(how))) {
         return false;
     }
+    enum { RESULTS_MAJOR = 6, RESULTS_MINOR = 11 };     /* requests with results of our own */
     bool plain = !how.resolve && !p->old.file_index && !(p->old.flags & IOSQE_FIXED_FILE);
     abi_long fd = PROC_NOT_OURS;
-    if (plain && have_results()) {
+    if (plain && host_kernel_has(RESULTS_MAJOR, RESULTS_MINOR)) {
         fd = proc_self_open(p->old.fd, p->old.addr, (int)how.flags);
     }
     if (fd != PROC_NOT_OURS) {
@@ -410,6 +401,16 @@ static void ring_resized(abi_ulong fd, bool is_registered, abi_ulong params)
     pthread_mutex_unlock(&rings_lock);
 }
 
+/* The kernel has told which requests it knows, the first n. */
+static void probed(abi_ulong probe, uint32_t n)
+{
+    const uint16_t no_flags = 0;
+    if (n > OP_EPOLL_WAIT) {
+        guest_write(probe + offsetof(struct io_uring_probe, ops[OP_EPOLL_WAIT].flags), &no_flags,
+                    sizeof(no_flags));
+    }
+}
+
 abi_long sys_io_uring_register(CPUState *cpu, const abi_ulong *a)
 {
     abi_long ret = safe_syscall(__NR_io_uring_register, a[0], a[1], a[2], a[3], 0, 0);
@@ -418,6 +419,8 @@ abi_long sys_io_uring_register(CPUState *cpu, const abi_ulong *a)
         rings_registered(a[2], (uint32_t)ret, op == IORING_REGISTER_RING_FDS);
     } else if (ret == 0 && op == REGISTER_RESIZE_RINGS) {
         ring_resized(a[0], (uint32_t)a[1] & REGISTER_USE_REGISTERED_RING, a[2]);
+    } else if (ret == 0 && op == IORING_REGISTER_PROBE) {
+        probed(a[2], (uint32_t)a[3]);
     }
     return ret;
 }

@@ -124,7 +124,13 @@ static void use_ring(unsigned fd, unsigned flags)
     ctl(ep, EPOLL_CTL_MOD, p[0], NULL);
     CHECK(enter(fd, 1, 1, IORING_ENTER_GETEVENTS | flags) == 1 && result() == -EFAULT);
 
-    /* Either not known, or done right. */
+    /* Either not known, or done right, as the probe says. */
+    union {
+        struct io_uring_probe probe;
+        char bytes[sizeof(struct io_uring_probe) + 256 * sizeof(struct io_uring_probe_op)];
+    } known = { .probe = { 0 } };
+    CHECK(syscall(SYS_io_uring_register, ring, IORING_REGISTER_PROBE, &known, 256) == 0);
+    int has_wait = known.probe.ops[OP_EPOLL_WAIT].flags & IO_URING_OP_SUPPORTED;
     s = next_sqe();
     s->opcode = OP_EPOLL_WAIT;
     s->fd = ep;
@@ -133,6 +139,7 @@ static void use_ring(unsigned fd, unsigned flags)
     memset(out, 0, sizeof(out));
     CHECK(enter(fd, 1, 1, IORING_ENTER_GETEVENTS | flags) == 1);
     int r = result();
+    CHECK(has_wait == (r != -EINVAL));
     CHECK(r == -EINVAL || (r == 1 && out[0].data.u64 == 0x0102030405060708));
     CHECK(s->opcode == OP_EPOLL_WAIT);
     close(p[0]);

@@ -8,6 +8,7 @@
 
 #include "exec/log.h"
 #include "linux-user/address_space.h"
+#include "linux-user/host_kernel.h"
 
 enum { GUEST_MREMAP_FLAGS = 7 };
 
@@ -73,38 +74,12 @@ static abi_long grow_or_find_room(abi_ulong old, abi_ulong old_len, abi_ulong ne
     return -ENOMEM;
 }
 
-static abi_long mremap_locked(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int flags,
-                              abi_ulong new_addr)
+/* Fixed or not, with arguments that are right for the guest; old_len is all mapped. */
+static abi_long mremap_host(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int flags,
+                            abi_ulong new_addr)
 {
     abi_ulong old_size = page_up(old_len), new_size = page_up(new_len);
-    bool fixed = flags & MREMAP_FIXED, keep = flags & MREMAP_DONTUNMAP;
-    if (!mremap_args_ok(old, old_size, new_size, flags, new_addr)) {
-        return -EINVAL;
-    }
-    if (!in_task(old, MAX(old_size, 1)) || !guest_map_find(old)) {
-        return -EFAULT;
-    }
-    if (!fixed && !keep && new_size <= old_size) {      /* shrinks in place: the tail goes */
-        abi_long r = new_size < old_size ? munmap_locked(old + new_size, old_size - new_size) : 0;
-        return r ? r : (abi_long)old;
-    }
-    if (guest_map_run_end(old, old + old_size) != old + old_size) {
-        return -EFAULT;
-    }
-    const MapRange *m = guest_map_find(old);
-    if (!within_limits(new_size, is_data(m->prot, m->tag), old, keep ? old : old + old_size)) {
-        return -ENOMEM;
-    }
-    if (guest_reserved() && !fixed) {
-        abi_long r = grow_or_find_room(old, old_len, new_len, &flags, &new_addr);
-        fixed = flags & MREMAP_FIXED;
-        if (!fixed) {
-            if (r >= 0) {
-                map_move(old, old_size, old, new_size, false);
-            }
-            return r;
-        }
-    }
+    bool fixed = flags & MREMAP_FIXED;
     if (fixed && !claim(new_addr, new_addr + new_size)) {
         return -ENOMEM;
     }
@@ -120,10 +95,75 @@ static abi_long mremap_locked(abi_ulong old, abi_ulong old_len, abi_ulong new_le
     abi_ulong to = h2g((void *)p);
     bool old_code = to != old && has_code(old, old + old_size);
     bool new_code = fixed && has_code(to, to + new_size);
-    map_move(old, old_size, to, new_size, keep);
+    map_move(old, old_size, to, new_size, flags & MREMAP_DONTUNMAP);
     drop_code(old_code, old, old + old_size);
     drop_code(new_code, to, to + new_size);
     return (abi_long)to;
+}
+
+/* Since Linux 6.17 the mappings of a range move together, and the holes stay between them. In a
+ * hole may be something of the emulator's: it is not for the host to move. */
+static abi_long move_with_holes(abi_ulong old, abi_ulong end, int flags, abi_ulong to)
+{
+    enum { MAJOR = 6, MINOR = 17 };
+    MapRange m;
+    if (!host_kernel_has(MAJOR, MINOR)) {
+        return -EFAULT;
+    }
+    for (abi_ulong a = old; guest_map_part(a, end, &m);) {
+        a = guest_map_run_end(m.start, end);
+        abi_ulong len = a - m.start;
+        abi_long r = mremap_host(m.start, len, len, flags, to + (m.start - old));
+        if (r < 0) {
+            return r;
+        }
+    }
+    return (abi_long)to;
+}
+
+static abi_long mremap_locked(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int flags,
+                              abi_ulong new_addr)
+{
+    abi_ulong old_size = page_up(old_len), new_size = page_up(new_len);
+    bool fixed = flags & MREMAP_FIXED, keep = flags & MREMAP_DONTUNMAP;
+    bool same_size = old_size == new_size;
+    if (!mremap_args_ok(old, old_size, new_size, flags, new_addr)) {
+        return -EINVAL;
+    }
+    if (!in_task(old, MAX(old_size, 1)) || !guest_map_find(old)) {
+        return -EFAULT;
+    }
+    if (new_size < old_size) {      /* the tail goes, whatever it was */
+        abi_long r = munmap_locked(old + new_size, old_size - new_size);
+        if (r) {
+            return r;
+        }
+        old_len = old_size = new_size;
+    }
+    if (!fixed && !keep && new_size == old_size) {
+        return (abi_long)old;
+    }
+    bool whole = guest_map_run_end(old, old + old_size) == old + old_size;
+    if (!whole && !(fixed && same_size)) {
+        return -EFAULT;
+    }
+    const MapRange *m = guest_map_find(old);
+    if (!within_limits(new_size, is_data(m->prot, m->tag), old, keep ? old : old + old_size)) {
+        return -ENOMEM;
+    }
+    if (!whole) {
+        return move_with_holes(old, old + old_size, flags, new_addr);
+    }
+    if (guest_reserved() && !fixed) {
+        abi_long r = grow_or_find_room(old, old_len, new_len, &flags, &new_addr);
+        if (!(flags & MREMAP_FIXED)) {
+            if (r >= 0) {
+                map_move(old, old_size, old, new_size, false);
+            }
+            return r;
+        }
+    }
+    return mremap_host(old, old_len, new_len, flags, new_addr);
 }
 
 abi_long guest_mremap(abi_ulong old, abi_ulong old_len, abi_ulong new_len, int flags,

@@ -1,6 +1,6 @@
 /*
  * tests/fuzz/fuzz_elf.c: any bytes load as a guest or are refused with a reason.
- * links: linux-user/elf_load.c linux-user/stack.c linux-user/ids.c linux-user/vdso.c linux-user/mmap.c linux-user/mremap.c linux-user/shm.c linux-user/address_space.c linux-user/guest_code.c linux-user/code_file.c linux-user/guest_map.c linux-user/guest_ptr.c linux-user/guest_copy.S linux-user/path.c linux-user/options.c linux-user/options_set.c
+ * links: linux-user/elf_load.c linux-user/stack.c linux-user/ids.c linux-user/vdso.c linux-user/mmap.c linux-user/mremap.c linux-user/host_kernel.c linux-user/shm.c linux-user/address_space.c linux-user/guest_code.c linux-user/code_file.c linux-user/guest_map.c linux-user/guest_ptr.c linux-user/guest_copy.S linux-user/path.c linux-user/options.c linux-user/options_set.c
  *
  * Input: two bytes of length, then what a valid file is xored with, so that chance finds the way to
  * the depths. The file is put into a memfd; what was mapped of it is unmapped again, so that each

@@ -1,6 +1,6 @@
 /*
  * test_elf_load.c: good and bad ELF files, the first stack, the vDSO.
- * links: linux-user/elf_load.c linux-user/stack.c linux-user/ids.c linux-user/vdso.c linux-user/mmap.c linux-user/mdwe.c linux-user/mremap.c linux-user/shm.c linux-user/address_space.c linux-user/guest_code.c linux-user/code_file.c linux-user/guest_map.c linux-user/guest_ptr.c linux-user/guest_copy.S linux-user/path.c linux-user/options.c linux-user/options_set.c
+ * links: linux-user/elf_load.c linux-user/stack.c linux-user/ids.c linux-user/vdso.c linux-user/mmap.c linux-user/mdwe.c linux-user/mremap.c linux-user/host_kernel.c linux-user/shm.c linux-user/address_space.c linux-user/guest_code.c linux-user/code_file.c linux-user/guest_map.c linux-user/guest_ptr.c linux-user/guest_copy.S linux-user/path.c linux-user/options.c linux-user/options_set.c
  *
  * Check runs every test in a process of its own, so that each loads into a fresh address space.
  */

@@ -1,6 +1,6 @@
 /*
  * test_mmap.c: the guest's address space, with the host kernel as the judge.
- * links: linux-user/mmap.c linux-user/mdwe.c linux-user/mremap.c linux-user/shm.c linux-user/address_space.c linux-user/guest_code.c linux-user/code_file.c linux-user/guest_map.c linux-user/guest_ptr.c linux-user/guest_copy.S
+ * links: linux-user/mmap.c linux-user/mdwe.c linux-user/mremap.c linux-user/host_kernel.c linux-user/shm.c linux-user/address_space.c linux-user/guest_code.c linux-user/code_file.c linux-user/guest_map.c linux-user/guest_ptr.c linux-user/guest_copy.S
  */
 #include <check.h>
 #include <errno.h>

@@ -133,6 +133,27 @@ static void remaps(void)
     if (p != MAP_FAILED) {
         CHECK(p != q && p[0] == 7 && q[0] == 0);
     }
+    /* holes: a tail with some goes; since 6.17 what lies around them moves */
+    p = map(5, RW);
+    to = map(5, RW);
+    for (int i = 0; i < 5; i++) {
+        p[i * PAGE] = (char)(i + 1);
+        to[i * PAGE] = (char)(i + 11);
+    }
+    munmap(p + PAGE, PAGE);
+    munmap(p + 3 * PAGE, PAGE);
+    q = mremap(p, 5 * PAGE, 5 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+    if (q == MAP_FAILED) {
+        CHECK(errno == EFAULT);
+        q = p;
+    } else {
+        CHECK(q == to && q[0] == 1 && q[PAGE] == 12 && q[2 * PAGE] == 3 && q[4 * PAGE] == 5);
+        CHECK(read_fault(p) == SEGV_MAPERR && read_fault(p + 4 * PAGE) == SEGV_MAPERR);
+        munmap(q + PAGE, PAGE);
+    }
+    to = map(5, RW);
+    CHECK(mremap(q, 5 * PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to && to[0] == 1);
+    CHECK(read_fault(q + 4 * PAGE) == SEGV_MAPERR && to[4 * PAGE] == 0);
     /* an old size of 0 makes a second mapping of what is shared */
     p = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     p[0] = 9;

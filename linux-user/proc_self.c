@@ -483,7 +483,8 @@ static abi_long opened_made(abi_long fd, int flags)
 abi_long proc_self_opened(abi_long fd, int dirfd, abi_ulong host_path, int flags)
 {
     struct stat st;
-    if (fd < 0 || flags & O_DIRECTORY || fstat((int)fd, &st) < 0) {
+    bool writes = flags & O_ACCMODE && !(flags & O_PATH);   /* nothing of ours can be */
+    if (fd < 0 || writes || flags & O_DIRECTORY || fstat((int)fd, &st) < 0) {
         return fd;
     }
     if (G_UNLIKELY(proc_is_emulator(st.st_dev, st.st_ino))) {

@@ -274,7 +274,8 @@ static bool text_busy(int dirfd, abi_ulong path)
     struct stat st;
     abi_long ret = host_call(__NR_newfstatat, (abi_ulong)dirfd, path, host_arg(&st), 0, 0, 0);
     return G_UNLIKELY(ret == 0 && S_ISREG(st.st_mode) && st.st_mode & 0111) &&
-           st.st_size > (off_t)sizeof(Elf64_Ehdr) && proc_runs_file(&st);
+           st.st_size > (off_t)sizeof(Elf64_Ehdr) &&
+           (proc_is_emulator(st.st_dev, st.st_ino) || proc_runs_file(&st));
 }
 
 static bool open_writes(uint64_t flags)
@@ -299,6 +300,28 @@ static abi_long open_host(const abi_ulong *a, abi_ulong path)
     return fd;
 }
 
+/* Open for reading without following any link: what is found so has the name that it was asked for
+ * by, of which proc_self_open() has known that it is none of ours, and proc_self_opened() has
+ * nothing to look for. -ELOOP: to be opened as usual. Where links are met, that is not tried for a
+ * while: it costs more than proc_self_opened(). */
+static abi_long open_literal(const abi_ulong *a, abi_ulong path)
+{
+    enum { PLAIN = O_CLOEXEC | O_NONBLOCK | O_LARGEFILE | O_NOATIME | O_NOCTTY, MAX_PAUSE = 63 };
+    static __thread unsigned pause, next_pause;
+    if (a[2] & ~(abi_ulong)(uint32_t)PLAIN || pause > 0) {
+        pause -= pause > 0;
+        return -ELOOP;
+    }
+    struct open_how how = { .flags = a[2], .resolve = RESOLVE_NO_SYMLINKS };
+    abi_long fd = safe_syscall(__NR_openat2, a[0], path, host_arg(&how), sizeof(how), 0, 0);
+    if (fd == -ELOOP || fd == -ENOSYS || fd == -EPERM) {
+        pause = next_pause = MIN(2 * next_pause + 1, MAX_PAUSE);
+        return -ELOOP;
+    }
+    next_pause = 0;
+    return fd;
+}
+
 /* May block: a FIFO waits for its other end. */
 abi_long sys_openat(CPUState *cpu, const abi_ulong *a)
 {
@@ -314,7 +337,8 @@ abi_long sys_openat(CPUState *cpu, const abi_ulong *a)
     if (open_writes(a[2]) && text_busy((int)a[0], path)) {
         return -ETXTBSY;
     }
-    return proc_self_opened(open_host(a, path), (int)a[0], path, (int)a[2]);
+    ret = open_literal(a, path);
+    return ret == -ELOOP ? proc_self_opened(open_host(a, path), (int)a[0], path, (int)a[2]) : ret;
 }
 
 /* openat2() that sees links as they are, below our own root. A relative path starts where it

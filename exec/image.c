@@ -324,7 +324,7 @@ static bool pages_are_the_files(int pagemap, uint64_t start, uint64_t end)
 
 static bool is_pristine(uint64_t start, uint64_t end)
 {
-    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    int fd = open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC);
     bool pristine = fd >= 0 && pages_are_the_files(fd, start, end);
     if (fd >= 0) {
         close(fd);

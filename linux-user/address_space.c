@@ -109,7 +109,7 @@ bool has_code(abi_ulong start, abi_ulong end)
 /* The host's mapping that holds guest address addr begins at the result; addr when nobody says. */
 static abi_ulong host_mapping_start(abi_ulong addr)
 {
-    FILE *f = fopen("/proc/self/maps", "re");
+    FILE *f = fopen("/proc/thread-self/maps", "re");
     char *line = NULL;
     size_t size = 0;
     abi_ulong start, end, found = addr;

@@ -319,7 +319,7 @@ static bool is_untouched(int pagemap, const Segment *s, abi_ulong addr)
 
 static void emit_memory(Core *c)
 {
-    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    int pagemap = open("/proc/thread-self/pagemap", O_RDONLY | O_CLOEXEC);
     for (guint i = 0; i < c->segments->len; i++) {
         const Segment *s = &g_array_index(c->segments, Segment, i);
         for (abi_ulong at = s->map.start; at < s->map.start + s->size; at += PAGE) {
@@ -406,7 +406,7 @@ static bool dump_to(const char *name, CPUState *cpu, int sig, const siginfo_t *i
     if (c.fd < 0) {
         return false;
     }
-    c.mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+    c.mem = open("/proc/thread-self/mem", O_RDONLY | O_CLOEXEC);
     c.notes = g_string_new(NULL);
     cpu_exclusive_begin(cpu);
     find_segments(&c);

@@ -77,7 +77,7 @@ void exec_adopt_self(int fd)
 void exec_keep_self(void)
 {
     if (self_fd < 0) {
-        int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+        int fd = open("/proc/thread-self/exe", O_PATH | O_CLOEXEC);
         if (fd >= 0) {
             exec_adopt_self(fd);
         }
@@ -169,10 +169,10 @@ static abi_long exec_file_open(ExecFile *f)
     if (!S_ISREG(st.st_mode)) {
         return -EACCES;
     }
-    char own[32];
+    char own[40];
     const char *path = f->path;
     if (empty) {
-        snprintf(own, sizeof(own), "/proc/self/fd/%d", f->dirfd);
+        snprintf(own, sizeof(own), "/proc/thread-self/fd/%d", f->dirfd);
         path = own;
     }
     abi_long ret = exec_allowed(f);
@@ -380,8 +380,8 @@ static abi_long exec_self(Scratch *s, const ExecFile *f, char **envp)
                            host_arg(envp), AT_EMPTY_PATH, 0);
     }
     if (ret == -ENOENT || ret == -EBADF || ret == -ENOSYS) {
-        ret = safe_syscall(SYS_execve, host_arg("/proc/self/exe"), host_arg(s->argv->pdata),
-                           host_arg(envp), 0, 0, 0);
+        ret = safe_syscall(SYS_execve, host_arg("/proc/thread-self/exe"),
+                           host_arg(s->argv->pdata), host_arg(envp), 0, 0, 0);
     }
     return ret;
 }

@@ -30,8 +30,8 @@ typedef struct Loan {
 
 static bool change_mode(int fd, mode_t mode)
 {
-    char path[32];
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    char path[40];
+    snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
     return chmod(path, mode) == 0;
 }
 
@@ -71,7 +71,7 @@ static void take_back(Loan *loan)
 static int open_start(int dirfd)
 {
     return dirfd != AT_FDCWD ? fcntl(dirfd, F_DUPFD_CLOEXEC, 0)
-                             : open("/proc/self/cwd", O_PATH | O_CLOEXEC);
+                             : open("/proc/thread-self/cwd", O_PATH | O_CLOEXEC);
 }
 
 /* The directories that path leads through, first to last, and if `last` what it names. */

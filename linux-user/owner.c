@@ -16,7 +16,7 @@
 
 static const char attribute[] = "user.rivet.owner";
 
-enum { NAME_SIZE = PATH_MAX + 32 };
+enum { NAME_SIZE = PATH_MAX + 40 };
 
 /* A name of (dirfd, path) for calls that know no dirfd; NULL: path cannot be read any more. */
 static const char *name_of(int dirfd, abi_ulong path, char buf[NAME_SIZE])
@@ -28,7 +28,7 @@ static const char *name_of(int dirfd, abi_ulong path, char buf[NAME_SIZE])
     if (text[0] == '/' || dirfd == AT_FDCWD) {
         return strcpy(buf, text[0] ? text : ".");
     }
-    snprintf(buf, NAME_SIZE, "/proc/self/fd/%d%s%s", dirfd, text[0] ? "/" : "", text);
+    snprintf(buf, NAME_SIZE, "/proc/thread-self/fd/%d%s%s", dirfd, text[0] ? "/" : "", text);
     return buf;
 }
 
@@ -81,14 +81,14 @@ static void keep(const char *name, const struct stat *st, uint32_t uid, uint32_t
 void owner_give(int dirfd, abi_ulong path, bool follow, uint32_t uid, uint32_t gid)
 {
     enum { KEEPS = -1 };
-    char buf[NAME_SIZE], name[32];
+    char buf[NAME_SIZE], name[40];
     struct stat st;
     const char *file = name_of(dirfd, path, buf);
     int fd = file ? open(file, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW)) : -1;
     if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == ids.host_uid && may_have_one(st.st_mode)) {
         uint32_t has_uid = st.st_uid, has_gid = st.st_gid;
         owner_show(fd, 0, st.st_mode, &has_uid, &has_gid);
-        snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+        snprintf(name, sizeof(name), "/proc/thread-self/fd/%d", fd);
         keep(name, &st, uid == (uint32_t)KEEPS ? has_uid : uid,
              gid == (uint32_t)KEEPS ? has_gid : gid);
     }

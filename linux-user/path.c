@@ -285,11 +285,11 @@ static bool begin(Walk *w, int dirfd, const char *path)
         set_out(w, prefix, prefix_len);
         return true;
     }
-    char link[32], dir[PATH_MAX];
+    char link[40], dir[PATH_MAX];
     if (dirfd == AT_FDCWD) {
-        strcpy(link, "/proc/self/cwd");
+        strcpy(link, "/proc/thread-self/cwd");
     } else {
-        snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+        snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", dirfd);
     }
     ssize_t n = readlink(link, dir, sizeof(dir) - 1);
     if (n <= 0) {

@@ -25,7 +25,7 @@ bool proc_is_emulator(uint64_t dev, uint64_t ino)
     /* the same in every process of ours; 0: not known yet */
     static _Atomic uint64_t our_dev, our_ino;
     struct stat we;
-    if (G_UNLIKELY(!our_ino) && stat("/proc/self/exe", &we) == 0) {
+    if (G_UNLIKELY(!our_ino) && stat("/proc/thread-self/exe", &we) == 0) {
         our_dev = we.st_dev;
         our_ino = we.st_ino;
     }
@@ -109,8 +109,8 @@ const char *proc_exe(int dirfd, abi_ulong path, char buf[PATH_MAX])
  * none. */
 static bool follow(int fd, char path[PATH_MAX])
 {
-    char self[32], at[PATH_MAX], text[PATH_MAX];
-    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    char self[40], at[PATH_MAX], text[PATH_MAX];
+    snprintf(self, sizeof(self), "/proc/thread-self/fd/%d", fd);
     ssize_t n = readlinkat(fd, "", text, sizeof(text) - 1);
     ssize_t m = readlink(self, at, sizeof(at) - 1);
     if (n <= 0 || m <= 0) {
@@ -144,7 +144,7 @@ const char *proc_exe_behind(int dirfd, abi_ulong host_path, char buf[PATH_MAX])
 const char *proc_exe_host(const char *exe, char buf[PATH_MAX])
 {
     if (exe == process.exec_path && process.exec_fd >= 0) {
-        snprintf(buf, PATH_MAX, "/proc/self/fd/%d", process.exec_fd);
+        snprintf(buf, PATH_MAX, "/proc/thread-self/fd/%d", process.exec_fd);
         return buf;
     }
     return path_resolve(exe, buf, true);

@@ -38,7 +38,7 @@ typedef struct View {
 
 static View own_view(void)
 {
-    View v = { g_array_new(FALSE, FALSE, sizeof(Range)), guest_base, "/proc/self" };
+    View v = { g_array_new(FALSE, FALSE, sizeof(Range)), guest_base, "/proc/thread-self" };
     guest_map_walk(collect_range, v.ranges);
     return v;
 }

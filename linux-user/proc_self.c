@@ -373,11 +373,11 @@ const char *proc_last_name(abi_ulong path, char tail[PROC_TAIL])
 bool proc_fd_lies(int fd, const char *name, char dir[PATH_MAX])
 {
     struct statfs fs;
-    char link[32];
+    char link[40];
     if (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC) {
         return false;
     }
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", fd);
     ssize_t n = readlink(link, dir, PATH_MAX - 1);
     if (n <= 0) {
         return false;
@@ -469,8 +469,8 @@ static bool may_be_of_proc(const struct stat *st)
 /* fd is open on a file of the host's that is ours to make, under a link's name. */
 static abi_long opened_made(abi_long fd, int flags)
 {
-    char link[32], name[PATH_MAX], dir[PATH_MAX];
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", (int)fd);
+    char link[40], name[PATH_MAX], dir[PATH_MAX];
+    snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", (int)fd);
     ssize_t n = readlink(link, name, sizeof(name) - 1);
     name[MAX(n, 0)] = 0;
     const ProcFile *file = file_named(name);

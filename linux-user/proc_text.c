@@ -36,11 +36,11 @@ const char *proc_text_shown(char *target)
 
 bool proc_text_of(int fd, char path[PATH_MAX])
 {
-    char link[32], target[PATH_MAX] = "";
+    char link[40], target[PATH_MAX] = "";
     if (fcntl(fd, F_GET_SEALS) != TEXT_SEALS) {
         return false;
     }
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", fd);
     if (readlink(link, target, sizeof(target) - 1) <= 0) {
         return false;
     }
@@ -89,7 +89,7 @@ static abi_long text_pipe(const GString *text, int flags)
 
 abi_long proc_text_fd(const char *path, const GString *text, int flags)
 {
-    char link[32];
+    char link[40];
     struct rlimit limit;
     if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < text->len) {
         return text_pipe(text, flags);
@@ -109,7 +109,7 @@ abi_long proc_text_fd(const char *path, const GString *text, int flags)
     }
     fcntl(fd, F_ADD_SEALS, TEXT_SEALS);
     /* once more through /proc: read-only, at offset 0, with the flags asked for */
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", fd);
     int ro = open(link, O_CLOEXEC | (flags & O_NONBLOCK));
     if (ro < 0) {
         abi_long ret = -errno;

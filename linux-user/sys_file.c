@@ -403,13 +403,13 @@ abi_long sys_truncate(CPUState *cpu, const abi_ulong *a)
 /* A link of /proc tells where on the host it leads. */
 static bool tells_host_path(abi_ulong dirfd, abi_ulong path)
 {
-    char link[32], dir[PATH_MAX];
+    char link[40], dir[PATH_MAX];
     const char *text = (const char *)(uintptr_t)path;
     if (text[0] == '/') {
         return g_str_has_prefix(text, "/proc/");
     }
-    snprintf(link, sizeof(link), "/proc/self/fd/%d", (int)dirfd);
-    ssize_t n = readlink((int)dirfd == AT_FDCWD ? "/proc/self/cwd" : link, dir, sizeof(dir) - 1);
+    snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", (int)dirfd);
+    ssize_t n = readlink((int)dirfd == AT_FDCWD ? "/proc/thread-self/cwd" : link, dir, sizeof(dir) - 1);
     return n >= 5 && memcmp(dir, "/proc", 5) == 0;
 }
 

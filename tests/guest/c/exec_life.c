@@ -113,6 +113,18 @@ static void *execs(void *p)
     return NULL;
 }
 
+static void *execs_alone(void *p)
+{
+    char state, *argv[] = { "from-last", NULL };
+    do {
+        FILE *f = fopen("/proc/self/stat", "r");
+        fscanf(f, "%*d (%*[^)]) %c", &state);
+        fclose(f);
+    } while (state != 'Z');
+    execv(self, argv);
+    return NULL;
+}
+
 static void good(void)
 {
     char *argv[] = { "name", "one", "", "three four", NULL };
@@ -153,6 +165,11 @@ static void good(void)
         pthread_create(&t, NULL, sleeps, NULL);
         pthread_create(&t, NULL, execs, NULL);
         pause();
+    });
+    IN_CHILD("the leader has gone", {
+        pthread_t t;
+        pthread_create(&t, NULL, execs_alone, NULL);
+        syscall(SYS_exit, 0);
     });
     int st;
     pid_t pid = vfork();

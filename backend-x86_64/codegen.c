@@ -81,7 +81,13 @@ BackendContext *backend_new(const BackendConfig *cfg)
     be->insns = g_new(BackendInsn, BE_MAX_INSNS);
     be->relocs = g_new(uint32_t, BE_MAX_RELOCS);
     backend_set_pins(be, NULL);
+    backend_set_counting(be, true);
     return be;
+}
+
+void backend_set_counting(BackendContext *be, bool on)
+{
+    be->counting = on;
 }
 
 void backend_free(BackendContext *be)

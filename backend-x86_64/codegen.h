@@ -229,6 +229,8 @@ void backend_choose_pins(const BackendConfig *cfg, const BackendUses *uses, uint
                          BackendPins *pins);
 /* Use these pins for the next TBs; NULL: the layout's. pins must stay. */
 void backend_set_pins(BackendContext *be, const BackendPins *pins);
+/* The polls of backward jumps count in the next TBs (which is so at first), or do not. */
+void backend_set_counting(BackendContext *be, bool on);
 
 /* Point the jump at patch (address of its rel32) to target. Atomic towards running code. */
 void backend_patch_jump(uint8_t *patch, const uint8_t *target);

@@ -71,6 +71,7 @@ struct BackendContext {
     uint32_t last_nglobals;
     int8_t pin_of[BACKEND_ENV_WORDS];   /* env offset / 8 -> pinned host register, or NOREG */
     const BackendPins *pins;    /* of the TB; never NULL */
+    bool counting;              /* polls of backward jumps count */
 
     /* cold stubs, labels, unwind map (codegen.c) */
     ColdStub *cold;

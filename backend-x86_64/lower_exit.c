@@ -82,7 +82,7 @@ static bool is_recursion(const BackendContext *be, uint64_t pc)
 /* Does the poll of this jump count? */
 static bool counts(const BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
 {
-    if (!be->cfg.layout.polls_left) {
+    if (!be->counting || !be->cfg.layout.polls_left) {
         return false;
     }
     return (be->pins->counted >> slot & 1) ||

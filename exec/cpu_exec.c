@@ -228,6 +228,7 @@ static void polled(CPUState *cpu, TranslationBlock *tb, unsigned slot)
     switch (tb_jump_sampled(&tb->jump[slot])) {
     case TB_SAMPLE_USELESS:     /* -tier opt: not each time then */
         cpu->poll_period *= cpu->poll_period < LITTLE ? 2 : 1;
+        tb_gen_uncounted(cpu, tb);
         break;
     case TB_SAMPLE_HOT:
         stat_inc(STAT_exit_hot);

@@ -78,6 +78,7 @@ struct TranslationBlock {
     bool no_region;                 /* not to become the header of one */
     bool no_guess;                /* ... of one that is good for certain values of registers only */
     bool no_rare;                   /* ... of one without what does not run often */
+    bool uncounted;                 /* its polls do not count */
     uint8_t tries;                  /* how often it was not, yet: its loop has calls */
     TBJump jump[];
 };

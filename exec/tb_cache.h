@@ -66,6 +66,9 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
 /* Slot n of from, backward or a call of itself, is hot: let the TBs there and near, callees
  * included, go on behind their calls. Takes tb_lock. */
 void tb_gen_extend(CPUState *cpu, TranslationBlock *from, unsigned n);
+/* Polls of tb count, and nothing comes of it: make it anew without, if that is so of all. Takes
+ * tb_lock. */
+void tb_gen_uncounted(CPUState *cpu, TranslationBlock *tb);
 void tb_gen_init(void);
 struct IrContext *tb_gen_ir(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags);
 uint64_t tb_hash_bytes(const void *p, size_t n);

@@ -312,22 +312,30 @@ TranslationBlock *tb_gen_emit(const TranslationBlock *draft, const TbRegion *reg
     return t;
 }
 
-/* The TB at pc, longer than `shorter` (NULL: of any length, without landings). NULL: as
- * tb_gen_code(), or it would not be longer. */
+/* What for code is translated anew. */
+typedef enum Remake {
+    NOT_REMADE,
+    LONGER,                     /* to go on behind calls, with landings */
+    UNCOUNTED,                  /* its polls are not to count */
+} Remake;
+
+/* The TB at pc, which is to replace `old` (NULL: it is the first). NULL: as tb_gen_code(), or it
+ * would not be longer. */
 static TranslationBlock *make_tb(CPUState *cpu, uint64_t pc, uint32_t flags, uint32_t cflags,
-                                 const TranslationBlock *shorter, bool *full)
+                                 const TranslationBlock *old, Remake remake, bool *full)
 {
     static FetchWindow window;      /* tb_lock */
     DisasContext dc;
     uint64_t t0 = stats_enabled ? stats_now() : 0, t1 = t0;
-    translate(&dc, &window, pc, flags, cflags, shorter != NULL);
+    bool hot = remake == LONGER || (old && old->hot);
+    translate(&dc, &window, pc, flags, cflags, hot);
     lap(STAT_frontend_ns, &t1);
     uint32_t size = (uint32_t)(dc.base.pc_next - pc);
     if (!size || window.avail < size) {
         cpu->fault = window.fault;  /* the first insn cannot be fetched (whole) */
         return NULL;
     }
-    if (shorter && size <= shorter->size) {
+    if (remake == LONGER && size <= old->size) {
         return NULL;
     }
     if (log_enabled(LOG_IN_ASM) && log_in_filter(pc)) {
@@ -342,9 +350,11 @@ static TranslationBlock *make_tb(CPUState *cpu, uint64_t pc, uint32_t flags, uin
         .pc = pc, .flags = flags, .cflags = cflags, .size = (uint16_t)size,
         .insns = (uint8_t)dc.base.num_insns, .shared = guest_code_shared(pc),
         .hash = tb_hash_bytes(window.bytes, size), .needs_alone = dc.needs_alone,
-        .hot = shorter != NULL,
+        .hot = hot, .uncounted = remake == UNCOUNTED || (old && old->uncounted),
     };
+    backend_set_counting(gen_backend, !draft.uncounted);
     TranslationBlock *tb = tb_gen_emit(&draft, NULL);
+    backend_set_counting(gen_backend, true);
     *full = !tb;
     if (tb) {
         lap(STAT_backend_ns, &t1);
@@ -365,35 +375,58 @@ TranslationBlock *tb_gen_code(CPUState *cpu, uint64_t pc, uint32_t flags, uint32
     if (!tb && tb_cache_worn()) {
         *full = true;
     } else if (!tb) {
-        tb = make_tb(cpu, pc, flags, cflags, NULL, full);
+        tb = make_tb(cpu, pc, flags, cflags, NULL, NOT_REMADE, full);
     }
     pthread_mutex_unlock(&tb_lock);
     return tb;
 }
 
+/* Make tb anew. Returns what is in its place now. */
+static TranslationBlock *replace(CPUState *cpu, TranslationBlock *tb, Remake remake)
+{
+    bool full;
+    TranslationBlock *new = make_tb(cpu, tb->pc, tb->flags, tb->cflags, tb, remake, &full);
+    if (!new) {
+        return tb;
+    }
+    new->no_region = tb->no_region;
+    new->no_guess = tb->no_guess;
+    new->no_rare = tb->no_rare;
+    new->tries = tb->tries;
+    tb_relink(tb, new);
+    tb_drop(tb);
+    stat_inc(remake == LONGER ? STAT_extended : STAT_uncounted);
+    return new;
+}
+
 /* If tb ends with a call that has come back, make it longer. Returns what is in its place now. */
 static TranslationBlock *extend(CPUState *cpu, TranslationBlock *tb)
 {
-    bool full;
     for (unsigned n = 0; n < tb->nslots; n++) {
         const TBJump *j = &tb->jump[n];
         const uint8_t *field = tb_ref_at(j, j->patch);
-        if (!j->to || j->pc != tb->pc + tb->size || !backend_is_way_back(field)) {
-            continue;
-        }
-        TranslationBlock *longer = make_tb(cpu, tb->pc, tb->flags, tb->cflags, tb, &full);
-        if (longer) {
-            longer->no_region = tb->no_region;
-            longer->no_guess = tb->no_guess;
-            longer->no_rare = tb->no_rare;
-            longer->tries = tb->tries;
-            tb_relink(tb, longer);
-            tb_drop(tb);
-            stat_inc(STAT_extended);
-            return longer;
+        if (j->to && j->pc == tb->pc + tb->size && backend_is_way_back(field)) {
+            TranslationBlock *longer = replace(cpu, tb, LONGER);
+            if (longer != tb) {
+                return longer;
+            }
         }
     }
     return tb;
+}
+
+void tb_gen_uncounted(CPUState *cpu, TranslationBlock *tb)
+{
+    pthread_mutex_lock(&tb_lock);
+    bool wanted = tb->region || tb->uncounted || atomic_load(&tb->invalid) ||
+                  tb_lookup(tb->pc, tb->flags, tb->cflags) != tb;
+    for (unsigned n = 0; n < tb->nslots; n++) {
+        wanted |= tb->jump[n].count > 0;
+    }
+    if (!wanted) {
+        replace(cpu, tb, UNCOUNTED);
+    }
+    pthread_mutex_unlock(&tb_lock);
 }
 
 /* Code that is looked at, by guest pc. */

@@ -1,6 +1,7 @@
 #include "check.h"
 /* Recursion deeper than any return predictor, and returns that match no call. */
 begin
+    li s3, 0
     li a0, 100000
     call down
     check a0, 0

@@ -73,7 +73,6 @@ typedef struct BackendLayout {
     int32_t jump_cache;         /* JumpCacheEntry[1 << jump_cache_bits] */
     int32_t second_cache;       /* JumpCacheEntry[1 << BACKEND_SECOND_CACHE_BITS] */
     int32_t consts;             /* BackendConsts, 64-aligned */
-    int32_t fault_addr;         /* u64: address of a misaligned access */
     uint32_t jump_cache_bits;
     unsigned npin_int, npin_fp;
     int32_t pin_int[BACKEND_MAX_PIN_INT];   /* env offsets, hottest first */

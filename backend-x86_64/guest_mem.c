@@ -63,12 +63,6 @@ static void emit_locked(BackendContext *be, X86Insn i, unsigned w, int reg, Addr
 static void cold_misaligned(BackendContext *be, ColdStub *s)
 {
     const BackendLayout *l = &be->cfg.layout;
-    if (s->r[0] == NOREG) {
-        emit_mov_ri(&be->e, RAX, s->k[0]);
-    } else {
-        emit_lea(&be->e, 1, RAX, s->r[0], (int32_t)s->k[0]);
-    }
-    emit_store(&be->e, env_disp(be, l->fault_addr), RAX);
     emit_store_imm(&be->e, env_disp(be, l->pc), s->pc, RAX);
     emit_pins_leave(be);
     emit_leave(be, BACKEND_EXIT_REASON | l->reason_misaligned);
@@ -98,8 +92,6 @@ static void check_align(BackendContext *be, const IrOp *op, IrMemOp mo, Addr a)
         emit_u8(e, low);
     }
     ColdStub *s = cold_new(be, cold_misaligned, op, NULL, NOREG);
-    s->r[0] = (int8_t)a.base;
-    s->k[0] = (uint64_t)(int64_t)a.disp;
     if (always) {
         cold_jmp(be, s);
     } else {

@@ -166,7 +166,8 @@ static CPUException exit_reason(CPUState *cpu, CPUException reason)
         cpu_set_frm(&cpu->env, cpu->env.frm);
         return EXCP_NONE;
     case EXCP_MISALIGNED:
-        cpu->fault = (CPUFault){ .addr = cpu->fault_addr, .sig = SIGBUS, .code = BUS_ADRALN };
+        /* the kernel tells the insn here, not what it accessed */
+        cpu->fault = (CPUFault){ .addr = cpu->env.pc, .sig = SIGBUS, .code = BUS_ADRALN };
         return EXCP_FAULT;
     default:
         return reason;
@@ -413,7 +414,6 @@ static void fill_layout(BackendLayout *l)
         .jump_cache = offsetof(CPUState, jump_cache),
         .second_cache = offsetof(CPUState, second_cache),
         .consts = offsetof(CPUState, consts),
-        .fault_addr = offsetof(CPUState, fault_addr),
         .jump_cache_bits = JUMP_CACHE_BITS,
         .npin_int = BACKEND_MAX_PIN_INT,
         .npin_fp = BACKEND_MAX_PIN_FP,

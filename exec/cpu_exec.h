@@ -39,7 +39,7 @@ typedef struct CPUState {
     uint32_t exit_request;
     int32_t polls_left;         /* of its own thread, but for requests */
     uint32_t host_mxcsr;
-    uint64_t host_sp, ras_sp, ras_bottom, helper_ra, fault_addr;
+    uint64_t host_sp, ras_sp, ras_bottom, helper_ra;
     BackendMark marks[BACKEND_MARKS];
     uint64_t helper_args[4];
     uint64_t scratch[4];

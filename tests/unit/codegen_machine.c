@@ -59,8 +59,7 @@ BackendConfig make_config(uint32_t features, unsigned npin, bool random, bool gs
 #define FIELD(f) l->f = offsetof(TestEnv, f)
     FIELD(pc), FIELD(fp_status), FIELD(exit_request), FIELD(host_sp), FIELD(host_mxcsr),
         FIELD(ras_sp), FIELD(ras_bottom), FIELD(marks), FIELD(helper_args), FIELD(helper_ra),
-        FIELD(helper_table), FIELD(scratch), FIELD(spill), FIELD(jump_cache), FIELD(consts),
-        FIELD(fault_addr);
+        FIELD(helper_table), FIELD(scratch), FIELD(spill), FIELD(jump_cache), FIELD(consts);
 #undef FIELD
     l->jump_cache_bits = JC_BITS;
     l->second_cache = (int32_t)((char *)second_cache - (char *)&env);

@@ -24,7 +24,7 @@ typedef struct TestEnv {
     uint64_t pc;                /* what precedes it, the interpreter knows too */
     uint32_t fp_status, exit_request, host_mxcsr;
     BackendMark marks[BACKEND_MARKS];
-    uint64_t host_sp, ras_sp, ras_bottom, helper_ra, fault_addr, helper_args[4], scratch[4],
+    uint64_t host_sp, ras_sp, ras_bottom, helper_ra, helper_args[4], scratch[4],
         spill[BACKEND_SPILL_SLOTS];
     BackendConsts consts;
     uint64_t helper_table[8];

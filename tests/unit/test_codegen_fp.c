@@ -32,7 +32,7 @@ typedef struct TestEnv {
     uint64_t fpr[32];
     uint64_t pc;
     uint32_t fp_status, exit_request, host_mxcsr;
-    uint64_t host_sp, ras_sp, helper_ra, fault_addr, helper_args[4], scratch[4];
+    uint64_t host_sp, ras_sp, helper_ra, helper_args[4], scratch[4];
     uint64_t spill[BACKEND_SPILL_SLOTS];
     BackendConsts consts;
     uint64_t helpers[8];
@@ -218,7 +218,6 @@ static const BackendLayout layout = {
     .spill = FIELD(spill),
     .jump_cache = FIELD(jump_cache),
     .consts = FIELD(consts),
-    .fault_addr = FIELD(fault_addr),
     .jump_cache_bits = 4,
     .npin_int = BACKEND_MAX_PIN_INT,
     .npin_fp = BACKEND_MAX_PIN_FP,

@@ -166,6 +166,29 @@ static void faults(void)
 }
 
 #ifdef __riscv
+/* An atomic access that is not aligned: the kernel tells the insn, not what it accessed. */
+#define MISALIGNED(insn)                                                                           \
+    do {                                                                                           \
+        on(SIGBUS, leave, SA_NODEFER);                                                             \
+        if (!sigsetjmp(out, 1)) {                                                                  \
+            __asm__ volatile("la t0, 1f\nsd t0, %0\n1: " insn                                     \
+                             : "=m"(at) : "r"(p) : "t0", "memory");                                \
+            CHECK(0);                                                                              \
+        }                                                                                          \
+        CHECK(last.si_code == BUS_ADRALN && last.si_addr == at);                                   \
+    } while (0)
+
+static void misaligned(void)
+{
+    static uint64_t cell[2];
+    static void *volatile at;
+    char *p = (char *)cell + 2;
+    MISALIGNED("lr.w zero, (%1)");
+    MISALIGNED("lr.d zero, (%1)");
+    MISALIGNED("amoadd.w zero, zero, (%1)");
+    MISALIGNED("amoswap.d.aqrl zero, zero, (%1)");
+}
+
 /* No arithmetic traps: integer division has results for all operands, floating point has flags. */
 static void arithmetic(void)
 {
@@ -431,6 +454,7 @@ int main(void)
     senders();
     faults();
 #ifdef __riscv
+    misaligned();
     arithmetic();
     frame();
     no_stack();

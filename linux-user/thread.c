@@ -92,6 +92,7 @@ Task *task_new(CPUState *cpu)
 {
     Task *task = task_alloc();
     task->cpu = cpu;
+    task->altstack.flags = SS_DISABLE;
     task->tid = (int)host_syscall(SYS_gettid);
     cpu->opaque = task;
     current_task = task;

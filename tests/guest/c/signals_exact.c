@@ -242,7 +242,7 @@ static void frame_bytes(int sig, siginfo_t *info, void *context)
     long sp;
     CHECK((char *)context == frame + UC && (uintptr_t)frame % 16 == 0);
     CHECK(u64(frame + UC) == 0 && u64(frame + UC + 8) == 0);                /* flags, link */
-    CHECK(*(int *)(frame + UC_STACK + 8) == 0 && u64(frame + UC_STACK) == 0);
+    CHECK(*(int *)(frame + UC_STACK + 8) == SS_DISABLE && u64(frame + UC_STACK) == 0);
     CHECK(u64(frame + UC_MASK) == 1ull << (SIGHUP - 1));
     CHECK((uint32_t)u64(frame + FP + 256) == 0x25);                         /* fcsr */
     CHECK(u64(frame + FP + 8 * 9) == 0x4045000000000000);                   /* fs1: 42 */
@@ -257,6 +257,8 @@ static void frame_bytes(int sig, siginfo_t *info, void *context)
 static void frame(void)
 {
     sigset_t set;
+    stack_t none = { .ss_flags = SS_DISABLE };
+    CHECK(sigaltstack(&none, NULL) == 0);
     sigemptyset(&set);
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_SETMASK, &set, NULL);
@@ -437,12 +439,11 @@ static void restarts(void)
     }
 }
 
-/* A stack that is too small may be set if it is the one that is set: the first of a program, of
- * nothing. */
+/* None is set at first; the flags are those that execve left, of whom the process comes from. */
 static void no_stack(void)
 {
     stack_t none = {0}, old;
-    CHECK(sigaltstack(&none, &old) == 0 && old.ss_flags == SS_DISABLE && old.ss_size == 0);
+    CHECK(sigaltstack(NULL, &old) == 0 && old.ss_flags == SS_DISABLE && old.ss_size == 0);
     none.ss_flags = SS_DISABLE;
     CHECK(sigaltstack(&none, NULL) == 0);
     none.ss_flags = 0;

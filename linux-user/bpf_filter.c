@@ -102,6 +102,35 @@ bool bpf_filter_check(const struct sock_filter *insn, unsigned len)
     return BPF_CLASS(insn[len - 1].code) == BPF_RET;
 }
 
+/* A jump on a negative constant loads it; one whose two ways both go further is two. JSET has no
+ * opposite. A division by X that is 0 returns. */
+static unsigned cost_of(const struct sock_filter *i)
+{
+    switch (BPF_CLASS(i->code)) {
+    case BPF_RET:
+        return i->code == (BPF_RET | BPF_K) ? 2 : 1;
+    case BPF_ALU:
+        return i->code == (BPF_ALU | BPF_DIV | BPF_X) ? 5 : 1;
+    case BPF_JMP:
+        if (BPF_OP(i->code) == BPF_JA) {
+            return 1;
+        }
+        bool one = !i->jf || (!i->jt && BPF_OP(i->code) != BPF_JSET);
+        return (BPF_SRC(i->code) == BPF_K && i->k >> 31) + (one ? 1 : 2);
+    default:
+        return 1;
+    }
+}
+
+unsigned bpf_filter_cost(const struct sock_filter *insn, unsigned len)
+{
+    unsigned cost = 3;              /* A, X and the data's address are set */
+    for (unsigned i = 0; i < len; i++) {
+        cost += cost_of(&insn[i]);
+    }
+    return cost;
+}
+
 static uint32_t compute(unsigned op, uint32_t a, uint32_t b)
 {
     switch (op) {

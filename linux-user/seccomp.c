@@ -50,6 +50,7 @@ typedef struct SeccompFilter {
     _Atomic unsigned refs;          /* tasks and newer filters */
     bool listens;
     uint16_t len;
+    uint32_t cost;                  /* of its insns, as the kernel counts them */
     struct sock_filter insn[];
 } SeccompFilter;
 
@@ -261,11 +262,11 @@ static abi_long install_shadow(abi_ulong flags)
     return host_install(flags, &prog);
 }
 
-static bool path_too_long(const SeccompFilter *f, unsigned len)
+static bool path_too_long(const SeccompFilter *f, unsigned cost)
 {
-    unsigned total = len;
+    unsigned total = cost;
     for (; f; f = f->older) {
-        total += f->len + INSNS_PER_FILTER;
+        total += f->cost + INSNS_PER_FILTER;
     }
     return total > INSNS_PER_PATH;
 }
@@ -275,6 +276,7 @@ static SeccompFilter *filter_new(const struct sock_filter *insn, unsigned len, b
     SeccompFilter *f = g_malloc0(sizeof(*f) + len * sizeof(f->insn[0]));
     f->refs = 1;
     f->len = (uint16_t)len;
+    f->cost = bpf_filter_cost(insn, len);
     f->listens = listens;
     memcpy(f->insn, insn, len * sizeof(f->insn[0]));
     return f;
@@ -300,7 +302,7 @@ static abi_long install(CPUState *cpu, abi_ulong flags, SeccompFilter *f)
     Task *task = cpu->opaque;
     pthread_mutex_lock(&seccomp_lock);
     SeccompFilter *now = atomic_load(&task->seccomp);
-    abi_long ret = path_too_long(now, f->len) ? -ENOMEM : install_shadow(flags);
+    abi_long ret = path_too_long(now, f->cost) ? -ENOMEM : install_shadow(flags);
     if (ret == 0 || (ret > 0 && (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER))) {
         f->older = filter_ref(now);
         set_filter(task, f);

@@ -125,16 +125,56 @@ static void refused(void)
     CHECK(prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER);
     CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) < 0 && errno == EINVAL);
 
-    /* as many as fit on one way */
+}
+
+/* As many filters as fit on one way: the kernel counts its own insns, of which one may become more.
+ * None of the repeated ones runs. */
+static struct sock_filter repeated;
+static int fitting;
+
+static void fill_way(void)
+{
     struct sock_filter *big = calloc(BPF_MAXINSNS, sizeof(*big));
-    for (int i = 0; i < BPF_MAXINSNS; i++) {
-        big[i] = ok;
+    for (int i = 0; i < BPF_MAXINSNS - 2; i++) {
+        big[i] = repeated;
     }
+    big[0] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, BPF_MAXINSNS - 3);
+    big[BPF_MAXINSNS - 2] = big[BPF_MAXINSNS - 1] =
+        (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
     int n = 0;
     while (install_n(0, big, BPF_MAXINSNS) == 0) {
         n++;
     }
-    CHECK(errno == ENOMEM && n == 7);
+    CHECK(errno == ENOMEM && n == fitting);
+}
+
+static void costs(void)
+{
+    static const struct {
+        struct sock_filter insn;
+        int fitting;
+    } rows[] = {
+        { RETURN(SECCOMP_RET_ALLOW), 3 },
+        { BPF_STMT(BPF_RET | BPF_A, 0), 7 },
+        { LOAD(nr), 7 },
+        { BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 0x80000000), 7 },
+        { BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 3), 7 },
+        { BPF_STMT(BPF_ALU | BPF_DIV | BPF_X, 0), 1 },
+        { BPF_STMT(BPF_JMP | BPF_JA, 0), 7 },
+        { EQUAL(5, 0, 1), 7 },
+        { EQUAL(5, 1, 0), 7 },
+        { EQUAL(5, 1, 1), 3 },
+        { EQUAL(0xffffffff, 0, 0), 3 },
+        { EQUAL(0xffffffff, 1, 1), 2 },
+        { BPF_JUMP(BPF_JMP | BPF_JGT | BPF_X, 0xffffffff, 0, 1), 7 },
+        { BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 5, 1, 0), 7 },
+        { BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 5, 0, 1), 3 },
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        repeated = rows[i].insn;
+        fitting = rows[i].fitting;
+        GOOD(fill_way);
+    }
 }
 
 static void unprivileged(void)
@@ -473,6 +513,7 @@ int main(int argc, char **argv)
     int status;
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
     GOOD(refused);
+    costs();
     GOOD(errors);
     GOOD(data);
     GOOD(trapped);

@@ -24,8 +24,9 @@ abi_long sys_uname(CPUState *cpu, const abi_ulong *a)
     if (uname(&u) < 0) {
         return -errno;
     }
+    bool bits32 = strcmp(u.machine, "x86_64");      /* personality(PER_LINUX32) */
     memset(u.machine, 0, sizeof(u.machine));
-    strcpy(u.machine, "riscv64");
+    strcpy(u.machine, bits32 ? "riscv32" : "riscv64");
     if (user_options.uname_release) {
         memset(u.release, 0, sizeof(u.release));
         g_strlcpy(u.release, user_options.uname_release, sizeof(u.release));

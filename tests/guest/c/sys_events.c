@@ -24,6 +24,7 @@
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -326,6 +327,11 @@ static void attributes(void)
     int old = personality(0xffffffff);
     CHECK(personality((unsigned)old | SHORT_INODE) == old &&
           personality((unsigned)old) == (old | SHORT_INODE));
+    struct utsname u;
+    CHECK(personality(PER_LINUX32) == old && uname(&u) == 0 && personality((unsigned)old) >= 0);
+#ifdef __riscv
+    CHECK(!strcmp(u.machine, "riscv32"));
+#endif
     errno = 0;
     int nice = getpriority(PRIO_PROCESS, 0);
     CHECK(errno == 0 && nice < 19 && setpriority(PRIO_PROCESS, 0, nice + 1) == 0);

@@ -111,7 +111,7 @@ static void compute(void)
     values[KEY_ZICBOZ_BLOCK_SIZE] = has_one_of("zicboz") ? CACHE_BLOCK : 0;
     values[KEY_ZICBOM_BLOCK_SIZE] = has_one_of("zicbom") ? CACHE_BLOCK : 0;
     values[KEY_ZICBOP_BLOCK_SIZE] = has_one_of("zicbop") ? CACHE_BLOCK : 0;
-    values[KEY_HIGHEST_VIRT_ADDRESS] = guest_reserved() ? task_size() - 1 : (1ull << 47) - 1;
+    values[KEY_HIGHEST_VIRT_ADDRESS] = guest_reserved() ? task_size() : 1ull << 47;
     values[KEY_TIME_CSR_FREQ] = RV_TIMEBASE_HZ;
     values[KEY_MISALIGNED_SCALAR_PERF] = MISALIGNED_FAST;
     values[KEY_MISALIGNED_VECTOR_PERF] = vector ? MISALIGNED_FAST : MISALIGNED_UNSUPPORTED;

@@ -271,7 +271,7 @@ static void hwprobe(void)
     CHECK(probe(p, 18, 0, NULL, 0) == 0);
     CHECK(p[3].key == 3 && p[3].value == 1);
     CHECK((p[4].value & 3) == 3 && (p[4].value & 4) == 0);
-    CHECK(p[5].value == 3 && p[9].value == 3 && p[7].value == 0x7fffffffffff);
+    CHECK(p[5].value == 3 && p[9].value == 3 && p[7].value == 1ull << 47);
     CHECK(p[17].key == -1 && p[17].value == 0);
     /* the frequency is that of rdtime */
     double t = now();

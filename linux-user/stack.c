@@ -188,9 +188,9 @@ static unsigned make_auxv(Aux *av, abi_ulong execfn, abi_ulong random)
         { AT_GID, ids_gid() }, { AT_EGID, ids_egid() },
         { AT_SECURE, getauxval(AT_SECURE) || ids_uid() != ids_euid() || ids_gid() != ids_egid() },
         { AT_RANDOM, random },
+        { AT_EXECFN, execfn },
         { AUX_RSEQ_FEATURE_SIZE, host_rseq(AUX_RSEQ_FEATURE_SIZE) },
         { AUX_RSEQ_ALIGN, host_rseq(AUX_RSEQ_ALIGN) },
-        { AT_EXECFN, execfn },
         { AT_NULL, 0 },
     };
     _Static_assert(G_N_ELEMENTS(all) <= MAX_AUX, "room for the auxiliary vector");

@@ -6,15 +6,16 @@
  * struct epoll_event and paths. So io_uring_enter() looks at the requests it is about to submit:
  *   EPOLL_CTL    its event is read while the call submits it: for the time of the call the request
  *                points to a copy in the host's layout
- *   OPENAT, ...  so are paths, which may lead elsewhere (-L): the host's takes the place of the
- *                guest's; a file of /proc that is ours to make is opened at once, and the request is
- *                one that completes with its descriptor
+ *   OPENAT, ...  so are paths, which may lead elsewhere (-L, --root): the host's takes the place of
+ *                the guest's; a file of /proc that is ours to make is opened at once, and the
+ *                request is one that completes with its descriptor
+ *   CONNECT, ... so are the names of Unix sockets (--root); those that come back are the host's
  *   EPOLL_WAIT   its events are written some time later: it gets an opcode that no kernel has, and
  *                completes with EINVAL as on a kernel before 6.15; a probe says so
  * With IORING_SETUP_SQPOLL a thread of the kernel takes requests at any time: there the guest's
- * events are read as the host lays them out, and its paths are the host's. With a guest_base every
- * pointer in a request would be wrong: there is no io_uring then, as when an administrator has
- * switched it off.
+ * events are read as the host lays them out, and its paths are the host's; in a root by paths it is
+ * refused. With a guest_base every pointer in a request would be wrong: there is no io_uring then,
+ * as when an administrator has switched it off.
  *
  * Owns the list of rings: where the guest has mapped them. A ring is known by the descriptor that
  * io_uring_setup() gave, or by its index in the thread's registered rings. An entry outlives its
@@ -26,12 +27,14 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "exec/fork_page.h"
 #include "linux-user/abi_structs.h"
 #include "linux-user/host_kernel.h"
+#include "linux-user/ids.h"
 #include "linux-user/mmap.h"
 #include "linux-user/proc_self.h"
 #include "linux-user/sys_common.h"
@@ -44,6 +47,7 @@ enum {
     SETUP_NO_SQARRAY = 1 << 16,
     REGISTER_RESIZE_RINGS = 33,
     REGISTER_USE_REGISTERED_RING = 1u << 31,
+    OP_BIND = 56,
     OP_EPOLL_WAIT = 59,
     OP_NONE = 0xff,
     NOP_INJECT_RESULT = 1,
@@ -113,16 +117,25 @@ void uring_mapped(int fd, abi_ulong off, abi_ulong addr)
     pthread_mutex_unlock(&rings_lock);
 }
 
+/* Can a request complete with a result of our own? */
+static bool have_results(void)
+{
+    enum { RESULTS_MAJOR = 6, RESULTS_MINOR = 11 };
+    return host_kernel_has(RESULTS_MAJOR, RESULTS_MINOR);
+}
+
 abi_long sys_io_uring_setup(CPUState *cpu, const abi_ulong *a)
 {
+    struct io_uring_params p;
     /* With a guest_base requests and completions have addresses everywhere. Where a ring lies is
-     * for the host to choose, which knows no -R. In a root by paths the names of sockets would be
-     * the host's, and all paths where the kernel takes the requests by itself. */
-    if (guest_base || guest_reserved() || path_is_root()) {
+     * for the host to choose, which knows no -R. In a root by paths some requests are ours. */
+    if (guest_base || guest_reserved() || (path_is_root() && !have_results())) {
         return -ENOSYS;
     }
+    if (path_is_root() && guest_read(&p, a[1], sizeof(p)) && p.flags & IORING_SETUP_SQPOLL) {
+        return -EPERM;
+    }
     abi_long ret = host_call(__NR_io_uring_setup, a[0], a[1], 0, 0, 0, 0);
-    struct io_uring_params p;
     if (ret < 0 || !guest_read(&p, a[1], sizeof(p))) {
         return ret;
     }
@@ -148,6 +161,7 @@ typedef struct Patch {
     uint32_t nth;  /* of the requests that the call is to submit */
     int fd;        /* that `now` completes with, or -1 */
     void *held[2]; /* what `now` points to (g_free) */
+    SocketName name;
 } Patch;
 
 /* A request that completes with `result`: one that does nothing. */
@@ -187,7 +201,10 @@ static bool patch_path(Patch *p, __u64 *addr, int dirfd, PathFinal final)
     abi_ulong path = path_arg((abi_ulong)dirfd, *addr, final, buf);
     if (path == *addr || path_failed(path)) {
         g_free(buf);
-        return false;
+        if (path != *addr) {
+            become_result(&p->now, (abi_long)path);
+        }
+        return path != *addr;
     }
     p->held[p->held[0] != NULL] = buf;
     *addr = path;
@@ -200,10 +217,12 @@ static bool patch_open(Patch *p)
     if (p->old.opcode == IORING_OP_OPENAT2 && !guest_read(&how, p->old.off, sizeof(how))) {
         return false;
     }
-    enum { RESULTS_MAJOR = 6, RESULTS_MINOR = 11 };     /* requests with results of our own */
+    if (how.resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH)) {
+        return false;
+    }
     bool plain = !how.resolve && !p->old.file_index && !(p->old.flags & IOSQE_FIXED_FILE);
     abi_long fd = PROC_NOT_OURS;
-    if (plain && host_kernel_has(RESULTS_MAJOR, RESULTS_MINOR)) {
+    if (plain && have_results()) {
         fd = proc_self_open(p->old.fd, p->old.addr, (int)how.flags);
     }
     if (fd != PROC_NOT_OURS) {
@@ -215,6 +234,65 @@ static bool patch_open(Patch *p)
                       how.flags & O_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW);
 }
 
+/* Users are emulated: what the host would say of the owner is not for the guest. */
+static bool patch_statx(CPUState *cpu, Patch *p)
+{
+    abi_ulong a[6] = { (abi_ulong)p->old.fd, p->old.addr, p->old.statx_flags, p->old.len,
+                       p->old.off };
+    if (ids.on && have_results()) {
+        become_result(&p->now, sys_statx(cpu, a));
+        return true;
+    }
+    return patch_path(p, &p->now.addr, p->old.fd,
+                      p->old.statx_flags & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW);
+}
+
+/* The name of a Unix socket at *addr, of *len bytes. */
+static bool patch_name(Patch *p, __u64 *addr, abi_ulong *len, PathFinal final)
+{
+    abi_ulong name = socket_name_arg(&p->name, *addr, len, final);
+    bool other = name != *addr;
+    if (other) {                        /* p itself moves */
+        p->held[0] = g_memdup2(&p->name.un, sizeof(p->name.un));
+        *addr = host_arg(p->held[0]);
+    }
+    return other;
+}
+
+static bool patch_address(Patch *p, PathFinal final)
+{
+    abi_ulong len = p->old.addr2;
+    bool other = patch_name(p, &p->now.addr, &len, final);
+    p->now.addr2 = len;
+    return other;
+}
+
+static bool patch_send(Patch *p)
+{
+    abi_ulong len = p->old.addr_len;
+    bool other = patch_name(p, &p->now.addr2, &len, PATH_FOLLOW);
+    p->now.addr_len = (uint16_t)len;
+    return other;
+}
+
+static bool patch_message(Patch *p)
+{
+    struct msghdr m;
+    if (!guest_read(&m, p->old.addr, sizeof(m))) {
+        return false;
+    }
+    __u64 name = (abi_ulong)(uintptr_t)m.msg_name;
+    abi_ulong len = m.msg_namelen;
+    if (!patch_name(p, &name, &len, PATH_FOLLOW)) {
+        return false;
+    }
+    m.msg_name = (void *)(uintptr_t)name;
+    m.msg_namelen = (socklen_t)len;
+    p->held[1] = g_memdup2(&m, sizeof(m));
+    p->now.addr = host_arg(p->held[1]);
+    return true;
+}
+
 static bool patch_two_paths(Patch *p, PathFinal first)
 {
     bool a = patch_path(p, &p->now.addr, p->old.fd, first);
@@ -222,7 +300,7 @@ static bool patch_two_paths(Patch *p, PathFinal first)
     return a || b;
 }
 
-static bool patch_make(Patch *p, abi_ulong addr)
+static bool patch_make(CPUState *cpu, Patch *p, abi_ulong addr)
 {
     if (!guest_read(&p->old, addr, sizeof(p->old))) {
         return false;
@@ -237,8 +315,20 @@ static bool patch_make(Patch *p, abi_ulong addr)
     case IORING_OP_OPENAT2:
         return patch_open(p);
     case IORING_OP_STATX:
-        return patch_path(p, &p->now.addr, p->old.fd,
-                          p->old.statx_flags & AT_SYMLINK_NOFOLLOW ? PATH_NOFOLLOW : PATH_FOLLOW);
+        return patch_statx(cpu, p);
+    case IORING_OP_SETXATTR:
+    case IORING_OP_GETXATTR:
+        return patch_path(p, &p->now.addr3, AT_FDCWD, PATH_FOLLOW);
+    case IORING_OP_CONNECT:
+        return patch_address(p, PATH_FOLLOW);
+    case OP_BIND:
+        return patch_address(p, PATH_ENTRY);
+    case IORING_OP_SEND:
+    case IORING_OP_SEND_ZC:
+        return patch_send(p);
+    case IORING_OP_SENDMSG:
+    case IORING_OP_SENDMSG_ZC:
+        return patch_message(p);
     case IORING_OP_UNLINKAT:
     case IORING_OP_MKDIRAT:
         return patch_path(p, &p->now.addr, p->old.fd, PATH_ENTRY);
@@ -256,16 +346,20 @@ static bool patch_make(Patch *p, abi_ulong addr)
 
 static bool may_need_patch(uint8_t opcode)
 {
-    static const uint64_t some = 1ull << IORING_OP_EPOLL_CTL | 1ull << OP_EPOLL_WAIT |
-                                 1ull << IORING_OP_OPENAT | 1ull << IORING_OP_OPENAT2 |
-                                 1ull << IORING_OP_STATX | 1ull << IORING_OP_UNLINKAT |
-                                 1ull << IORING_OP_MKDIRAT | 1ull << IORING_OP_SYMLINKAT |
-                                 1ull << IORING_OP_RENAMEAT | 1ull << IORING_OP_LINKAT;
+    static const uint64_t paths =
+        1ull << IORING_OP_EPOLL_CTL | 1ull << OP_EPOLL_WAIT | 1ull << IORING_OP_OPENAT |
+        1ull << IORING_OP_OPENAT2 | 1ull << IORING_OP_STATX | 1ull << IORING_OP_UNLINKAT |
+        1ull << IORING_OP_MKDIRAT | 1ull << IORING_OP_SYMLINKAT | 1ull << IORING_OP_RENAMEAT |
+        1ull << IORING_OP_LINKAT | 1ull << IORING_OP_SETXATTR | 1ull << IORING_OP_GETXATTR;
+    static const uint64_t names =
+        1ull << IORING_OP_CONNECT | 1ull << OP_BIND | 1ull << IORING_OP_SEND |
+        1ull << IORING_OP_SEND_ZC | 1ull << IORING_OP_SENDMSG | 1ull << IORING_OP_SENDMSG_ZC;
+    uint64_t some = path_is_root() ? paths | names : paths;
     return opcode < 64 && some >> opcode & 1;
 }
 
 /* The call returned ret. The place may hold a newer request by now: then it is left alone. */
-static void patch_undo(const Patch *p, abi_long ret)
+static void patch_undo(Patch *p, abi_long ret)
 {
     struct io_uring_sqe now;
     if (guest_read(&now, p->sqe, sizeof(now)) && memcmp(&now, &p->now, sizeof(now)) == 0) {
@@ -276,10 +370,11 @@ static void patch_undo(const Patch *p, abi_long ret)
     }
     g_free(p->held[0]);
     g_free(p->held[1]);
+    socket_name_close(&p->name);
 }
 
 /* The patches for the next `count` requests of the ring, or NULL when there are none. */
-static GArray *patches_for(const Ring *r, uint32_t count)
+static GArray *patches_for(CPUState *cpu, const Ring *r, uint32_t count)
 {
     uint32_t head, tail, mask;
     if (!r->sq || !r->sqes || r->flags & IORING_SETUP_SQPOLL ||
@@ -299,9 +394,9 @@ static GArray *patches_for(const Ring *r, uint32_t count)
             break;
         }
         abi_ulong sqe = r->sqes + (abi_ulong)stride * index;
-        Patch p = { .nth = i, .fd = -1 };
+        Patch p = { .nth = i, .fd = -1, .name.dir = -1 };
         if (index > mask || !guest_read(&opcode, sqe, 1) || !may_need_patch(opcode) ||
-            !patch_make(&p, sqe)) {
+            !patch_make(cpu, &p, sqe)) {
             continue;
         }
         if (!patches) {
@@ -354,7 +449,7 @@ abi_long sys_io_uring_enter(CPUState *cpu, const abi_ulong *a)
     Ring r;
     GArray *patches = NULL;
     if ((uint32_t)a[1] && ring_find(&r, a[0], a[3] & IORING_ENTER_REGISTERED_RING)) {
-        patches = patches_for(&r, (uint32_t)a[1]);
+        patches = patches_for(cpu, &r, (uint32_t)a[1]);
     }
     if (G_LIKELY(!patches)) {
         return enter(a);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tests/guest/root.sh RIVET CC LINKAGE: --root, in each way that this machine allows. See root/view.c. A rivet whose
+# tests/guest/root.sh RIVET CC LINKAGE: --root, in each way that this machine allows. See root/view.c, requests.c. A rivet whose
 # linkage is not static cannot run where its libraries are not.
 rivet=$(realpath "$1") cc=$2 linkage=${3:-static}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,14 +9,16 @@ failed=0
 user=                   # users are emulated where the kernel knows us by one
 [ "$(id -u)" = 0 ] || user=emulated
 chmod 755 "$dir"
-$cc -O1 -w -static -o "$dir/view" "$here/root/view.c" || exit 2
+for program in view requests; do
+    $cc -O1 -w -static -o "$dir/$program" "$here/root/$program.c" || exit 2
+done
 echo outside >"$dir/secret"
 
 # make_root NAME: a new one
 make_root() {
     root=$dir/$1
     mkdir -p "$root/etc" "$root/dir" "$root/proc" "$root/sys" "$root/dev" "$root/tmp"
-    cp "$dir/view" "$root/view"
+    cp "$dir/view" "$dir/requests" "$root"
     cp /bin/true "$root/host"
     echo motd >"$root/etc/motd"
     ln -s /etc/motd "$root/abs"
@@ -55,6 +57,7 @@ kept() {
 if [ "$linkage" = static ]; then
     make_root one
     expect "$rivet" --root "$root" /view "" "$dir/secret" $user
+    expect "$rivet" --root "$root" /requests
     make_root two
     cd "$root/.." && expect env RIVET_ROOT=./two "$rivet" view "" "$dir/secret" $user
     cd /
@@ -65,17 +68,24 @@ if [ "$linkage" = static ]; then
         make_root three
         chown -R 65534:65534 "$root"
         expect setpriv --reuid 65534 --regid 65534 --clear-groups "$rivet" -root "$root" /view "" "$dir/secret" emulated
+        expect setpriv --reuid 65534 --regid 65534 --clear-groups "$rivet" -root "$root" /requests
     fi
 fi
 
 # Without namespaces.
 make_root four
+required=               # io_uring, which such a root has from Linux 6.11 on
+case $(printf '%s\n' 6.11 "$(uname -r)" | sort -V | head -1) in
+6.11) "$rivet" "$dir/requests" required 2>&1 | grep -q '^no' || required=required ;;
+esac
+expect "$rivet" -root-paths "$root" /requests $required
 expect "$rivet" -root-paths "$root" /view "" "$dir/secret" $user
 kept "$rivet" -root-paths "$root"
 if [ "$(id -u)" = 0 ]; then
     make_root five
     chown -R 65534:65534 "$root"
     expect setpriv --reuid 65534 --regid 65534 --clear-groups "$rivet" -root-paths "$root" view "" "$dir/secret" emulated
+    expect setpriv --reuid 65534 --regid 65534 --clear-groups "$rivet" -root-paths "$root" requests $required
 fi
 
 # What is no directory is one line.

@@ -1,7 +1,8 @@
 /*
  * backend-x86_64/abi.c: the border between C and generated code.
  *
- * Owns the three common stubs (enter, leave, call_helper) and the constants that generated code reads. Invariants:
+ * Owns the three common stubs (enter, leave, call_helper) and the constants that generated code
+ * reads. Invariants:
  *   - host_sp is C's rsp inside `enter`, 16-aligned, so a helper can be called on it as it is;
  *   - ras_sp is 16-aligned whenever C code runs, also when a helper leaves by siglongjmp: the
  *     return address of the call to call_helper is not counted in it;
@@ -125,7 +126,7 @@ static void gen_leave_to_target(Emit *e, const BackendConfig *cfg, uint32_t why)
     emit_jmp_to(e, cfg->leave);
 }
 
-/* Bit 0 of the target, should it be set, is looked at only when we leave: no cache has such a pc. */
+/* Bit 0 of the target, if it is set, is looked at only when we leave: no cache has such a pc. */
 static void gen_lookup(Emit *e, const BackendConfig *cfg)
 {
     enum { SHIFT = 32 - BACKEND_SECOND_CACHE_BITS - 1 };

@@ -67,7 +67,8 @@ static const LowerRow *choose_row(const BackendContext *be, const IrOp *op)
     }
     return &lower_table[op->opcode];
 }
-_Static_assert(IR_divu == IR_divs + 1 && IR_rems == IR_divs + 2 && IR_remu == IR_divs + 3, "choose_row()");
+_Static_assert(IR_divu == IR_divs + 1 && IR_rems == IR_divs + 2 && IR_remu == IR_divs + 3,
+               "choose_row()");
 _Static_assert(IR_shr == IR_shl + 1 && IR_sar == IR_shl + 2 && IR_rotl == IR_shl + 3 &&
                IR_rotr == IR_shl + 4, "choose_row() takes them as a range");
 
@@ -226,7 +227,8 @@ static inline bool has_room(const BackendContext *be)
 /* Room for the stubs and label references of one more op. */
 static inline bool has_room_for_op(const BackendContext *be)
 {
-    return has_room(be) && be->ncold < BE_MAX_COLD - 8 - 2 * BACKEND_MAX_SLOTS && be->nlabel_refs < BE_MAX_LABEL_REFS - 4 - BACKEND_MAX_SLOTS;
+    return has_room(be) && be->ncold < BE_MAX_COLD - 8 - 2 * BACKEND_MAX_SLOTS &&
+           be->nlabel_refs < BE_MAX_LABEL_REFS - 4 - BACKEND_MAX_SLOTS;
 }
 
 /* What a special op needs done first. Its row; NULL: that was all. */

@@ -18,11 +18,12 @@
  * Return prediction: call_tb/call_ptr push the guest return address and `call` the callee; ret_ptr
  * compares it with [rsp+8] and `ret`s, or falls back to the jump cache. The landing pad after the
  * call drops the 8 bytes and jumps to slot (call's slot + 1). A return that does not match (after a
- * longjmp, say) is looked for in the BACKEND_RAS_SEARCH entries below, so that the stack gets in step
- * again, before the jump cache is asked. Running past either end of the RAS is harmless: the bottom
- * and the BACKEND_RAS_SLACK bytes above it hold return address 1, which only a return to 1 matches,
- * and the bottom entry's landing pad is the stub that answers that one; at the top is a guard page,
- * on which a fault is answered by setting rsp to the bottom (exec does that) and going on.
+ * longjmp, say) is looked for in the BACKEND_RAS_SEARCH entries below, so that the stack gets in
+ * step again, before the jump cache is asked. Running past either end of the RAS is harmless: the
+ * bottom and the BACKEND_RAS_SLACK bytes above it hold return address 1, which only a return to 1
+ * matches, and the bottom entry's landing pad is the stub that answers that one; at the top is a
+ * guard page, on which a fault is answered by setting rsp to the bottom (exec does that) and going
+ * on.
  *
  * Not thread-safe per BackendContext; one context per translating thread or under tb_lock.
  */
@@ -66,8 +67,8 @@ typedef struct BackendLayout {
     int32_t ras_bottom;         /* u64: ... when the stack is empty */
     int32_t marks;              /* BackendMark[BACKEND_MARKS] */
     int32_t helper_args;        /* u64[4] */
-    int32_t helper_ra;          /* u64: host return address of the helper call that runs (for unwinding) */
-    int32_t helper_table;       /* pointers to functions, by helper number (table lies in env's block) */
+    int32_t helper_ra;          /* u64: return address of the helper call that runs, for unwinding */
+    int32_t helper_table;       /* pointers to functions, by helper number, in env's block */
     int32_t scratch;            /* u64[4]: for the emitters */
     int32_t spill;              /* u64[BACKEND_SPILL_SLOTS]: spill slots of temps, and the like */
     int32_t jump_cache;         /* JumpCacheEntry[1 << jump_cache_bits] */
@@ -78,8 +79,8 @@ typedef struct BackendLayout {
     int32_t pin_int[BACKEND_MAX_PIN_INT];   /* env offsets, hottest first */
     int32_t pin_fp[BACKEND_MAX_PIN_FP];
     uint32_t reason_misaligned;     /* exit_tb reason used when a MO_ALIGN check fails */
-    /* i32: polls that count take 1 off, and leave when it is below 0; so exit_request is seen only where
-     * this is set below 0 too. Offset 0: no poll counts. */
+    /* i32: polls that count take 1 off, and leave when it is below 0; so exit_request is seen only
+     * where this is set below 0 too. Offset 0: no poll counts. */
     int32_t polls_left;
 } BackendLayout;
 
@@ -122,8 +123,8 @@ static inline uint32_t backend_second_index(uint64_t pc)
     return (uint32_t)pc * BACKEND_SECOND_CACHE_HASH >> (32 - BACKEND_SECOND_CACHE_BITS);
 }
 
-/* Where the return-prediction stack was when the guest saved a stack pointer (setjmp). A longjmp to it
- * goes back there: what was called in between will not return. */
+/* Where the return-prediction stack was when the guest saved a stack pointer (setjmp). A longjmp to
+ * it goes back there: what was called in between will not return. */
 enum { BACKEND_MARKS = 8 };
 typedef struct BackendMark {
     uint64_t guest_sp, rsp;
@@ -177,7 +178,7 @@ enum {
     BACKEND_EXIT_LOOKUP = 0x100,    /* indirect jump missed the jump cache; env->pc is its aim */
     BACKEND_EXIT_POLL = 0x200,  /* a poll hit; env->pc is where to go on */
     BACKEND_EXIT_REASON = 0x400,    /* | reason of exit_tb; env->pc stored */
-    BACKEND_EXIT_POLL_SLOT = 0x800, /* | slot: BACKEND_EXIT_POLL at this jump; its pc is to be stored */
+    BACKEND_EXIT_POLL_SLOT = 0x800, /* | slot: a poll hit at this jump; its pc is to be stored */
 };
 typedef BackendExit BackendEnterFn(void *env, const void *code);
 
@@ -192,7 +193,8 @@ typedef struct BackendSlot {
     bool counted;               /* its poll counts */
 } BackendSlot;
 
-typedef struct BackendInsn {    /* unwind map: host code from `host` on belongs to guest insn `pc` */
+/* Unwind map: host code from `host` on belongs to guest insn `pc`. */
+typedef struct BackendInsn {
     uint32_t host;
     uint64_t pc;
 } BackendInsn;
@@ -202,8 +204,9 @@ typedef struct BackendResult {
     uint32_t nslots, ninsns;
     BackendSlot slots[BACKEND_MAX_SLOTS];
     BackendInsn *insns;         /* owned by the BackendContext, valid until the next call */
-    /* Offsets, ascending, of the rel32 fields that name tb_header (or a place behind it) or a common
-     * stub: what is to be changed when the code is moved. Slots not included. Owned likewise. */
+    /* Offsets, ascending, of the rel32 fields that name tb_header (or a place behind it) or a
+     * common stub: what is to be changed when the code is moved. Slots not included. Owned
+     * likewise. */
     const uint32_t *relocs;
     uint32_t nrelocs;
 } BackendResult;
@@ -214,11 +217,11 @@ void backend_free(BackendContext *be);
 
 /*
  * Generate code for ir (verified, liveness done) at `code` (at most cap bytes). `tb_header` is the
- * address that exits report in rax (RIP-relative in the code, so it must keep its distance).
- * Polls of exit_request are emitted at: goto_tb/brcond_tb/call_tb whose pc <= pc of their insn,
- * goto_ptr, call_ptr and poll. Those of backward jumps through slots count, and of calls of the TB itself.
- * A slot that comes back (BackendSlot.inner) is one that leaves at first, too. Returns false when the buffer
- * is too small: nothing is to be kept.
+ * address that exits report in rax (RIP-relative in the code, so it must keep its distance). Polls
+ * of exit_request are emitted at: goto_tb/brcond_tb/call_tb whose pc <= pc of their insn, goto_ptr,
+ * call_ptr and poll. Those of backward jumps through slots count, and of calls of the TB itself. A
+ * slot that comes back (BackendSlot.inner) is one that leaves at first, too. Returns false when the
+ * buffer is too small: nothing is to be kept.
  */
 bool backend_gen_code(BackendContext *be, IrContext *ir, uint8_t *code, size_t cap,
                       const void *tb_header, BackendResult *res);
@@ -238,8 +241,8 @@ void backend_patch_jump(uint8_t *patch, const uint8_t *target);
 bool backend_is_call(const uint8_t *patch);
 /* Does this jump belong to a call's landing pad? */
 bool backend_is_way_back(const uint8_t *patch);
-/* And does the TB go on behind it? Then it is no jump, until it is made one, to where it was patched to
- * (its stub at first). */
+/* And does the TB go on behind it? Then it is no jump, until it is made one, to where it was
+ * patched to (its stub at first). */
 bool backend_lands(const uint8_t *patch);
 void backend_unland(uint8_t *patch);
 

@@ -251,7 +251,8 @@ static inline unsigned byte_rex(X86Insn i, unsigned reg, bool rm_is_reg, unsigne
     return reg_is_byte || (rm_is_reg && rm >= 4) ? REX : 0;
 }
 
-static inline __attribute__((always_inline)) void put_rr(Emit *e, X86Insn i, unsigned w, int reg, int rm)
+static inline __attribute__((always_inline)) void put_rr(Emit *e, X86Insn i, unsigned w, int reg,
+                                                         int rm)
 {
     unsigned g = (unsigned)reg & 15, m = (unsigned)rm & 15;
     uint8_t *p = put_opcode(e->ptr, i, rex_bits(w, g, 0, m) | byte_rex(i, g, true, m));
@@ -259,8 +260,8 @@ static inline __attribute__((always_inline)) void put_rr(Emit *e, X86Insn i, uns
     e->ptr = p;
 }
 
-static inline __attribute__((always_inline)) void put_rm(Emit *e, X86Insn i, unsigned w, int reg, int base,
-                                                         int32_t disp)
+static inline __attribute__((always_inline)) void put_rm(Emit *e, X86Insn i, unsigned w, int reg,
+                                                         int base, int32_t disp)
 {
     unsigned g = (unsigned)reg & 15, b = (unsigned)base & 15;
     uint8_t *p = put_opcode(e->ptr, i, rex_bits(w, g, 0, b) | byte_rex(i, g, false, 0));

@@ -51,7 +51,7 @@ static void os_state(uint32_t leaf1_ecx, bool *ymm, bool *zmm)
     }
 }
 
-/* As the C library has read it: CPUID traps in a virtual machine, six of them took 2 % of a start. */
+/* As the C library has read it: CPUID traps in a virtual machine, six took 2 % of a start. */
 static const unsigned *cpuid_leaf(unsigned index)
 {
     return __x86_get_cpuid_feature_leaf(index)->cpuid_array;

@@ -3,7 +3,8 @@
  *
  * All in 64 bits, n = 32-bit dividends extended. With l = ceil(log2 |d|):
  *   unsigned   n / d = n * m >> 64 + p, if m = ceil(2^(64+p) / d) is close enough: m * d - 2^(64+p)
- *              <= 2^p. It is for p = l - 1, or else m of 65 bits, p = l; for n < 2^32 already for p = 0.
+ *              <= 2^p. It is for p = l - 1, or else m of 65 bits, p = l; for n < 2^32 already for
+ *              p = 0.
  *   signed     n / |d| = (n * m >> 63 + l) + (n < 0), m = floor(2^(63+l) / |d|) + 1
  * Source: T. Granlund, P. Montgomery, Division by Invariant Integers using Multiplication (1994).
  */
@@ -63,7 +64,7 @@ static void emit_signed(Emit *e, int n, uint64_t d, bool negative)
 {
     unsigned l = 64 - (unsigned)__builtin_clzll(d - 1);
     unsigned __int128 power = (unsigned __int128)1 << (63 + l);
-    emit_mov_ri(e, RAX, (uint64_t)(power / d) + 1);         /* less 2^64: that is what n is added for */
+    emit_mov_ri(e, RAX, (uint64_t)(power / d) + 1);         /* less 2^64: hence n is added */
     x86_rr(e, X86_IMUL, 1, 0, n);
     emit_alu(e, ALU_ADD, 1, RDX, opnd_reg(n));
     emit_shift_i(e, SH_SAR, 1, RDX, l - 1);

@@ -3,8 +3,8 @@
  *
  * Direct: a patchable jmp, jcc or call, whose rel32 first goes to the slot's stub:
  *     mov edx, slot;  lea rax, [tb header];  jmp leave
- * of which the stubs of a TB share the second half. A third of all code is stubs: the aim's pc is not
- * in them, the loop takes it from the slot.
+ * of which the stubs of a TB share the second half. A third of all code is stubs: the aim's pc is
+ * not in them, the loop takes it from the slot.
  *
  * Indirect: the jump cache is probed inline at (pc & mask << 1) * 8; after a miss a common stub
  * looks in the second one, and leaves with rax = 0.
@@ -14,8 +14,8 @@
  * loop runs the callee, whose ret_ptr then finds them. A poll before a call leaves without them,
  * and that one return will miss, which costs a jump cache probe.
  *
- * Behind its landing pad a TB may go on (IR_landing). The pad's jump is no jump then but a test with the
- * same 4 bytes, which does nothing, until the TB is dropped.
+ * Behind its landing pad a TB may go on (IR_landing). The pad's jump is no jump then but a test
+ * with the same 4 bytes, which does nothing, until the TB is dropped.
  *
  * Every TB entry and exit has rsp 16-aligned: the two pushes make 16 bytes.
  */
@@ -133,8 +133,8 @@ static void cold_poll_slot(BackendContext *be, ColdStub *s)
     emit_leave(be, BACKEND_EXIT_POLL_SLOT | (uint32_t)s->k[0]);
 }
 
-/* A poll for a jump through a slot, if it needs one: it goes backward, or counts. The stub is queued by
- * finish_poll(), after the slot's. */
+/* A poll for a jump through a slot, if it needs one: it goes backward, or counts. The stub is
+ * queued by finish_poll(), after the slot's. */
 static uint8_t *emit_slot_poll(BackendContext *be, const IrOp *op, uint64_t slot, uint64_t pc)
 {
     if (counts(be, op, slot, pc)) {
@@ -193,8 +193,8 @@ static void cold_slot_jmp(BackendContext *be, ColdStub *s)
     finish_poll(be, s->op, NULL, cold_poll_slot, poll, s->k[0]);
 }
 
-/* Asked to leave: decide the branch here; only when it is taken, the loop is left. Else the next poll that
- * counts is to leave, however many of these come first. */
+/* Asked to leave: decide the branch here; only when it is taken, the loop is left. Else the next
+ * poll that counts is to leave, however many of these come first. */
 static void cold_poll_brcond(BackendContext *be, ColdStub *s)
 {
     if (be->res->slots[s->k[0]].counted) {
@@ -430,7 +430,8 @@ void lower_call_ptr(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 /* tmp = offset of the mark for a stack pointer, [rbp + tmp + the result] its first word. */
 static int32_t emit_mark_offset(BackendContext *be, int sp, int tmp)
 {
-    _Static_assert(sizeof(BackendMark) == 16 && BACKEND_MARKS == 8, "16-aligned addresses name marks");
+    _Static_assert(sizeof(BackendMark) == 16 && BACKEND_MARKS == 8,
+                   "16-aligned addresses name marks");
     emit_mov_rr(&be->e, 0, tmp, sp);
     emit_alu(&be->e, ALU_AND, 0, tmp, opnd_imm((BACKEND_MARKS - 1) * 16));
     return env_disp(be, be->cfg.layout.marks);
@@ -444,8 +445,8 @@ void lower_call_mark(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     x86_rx(&be->e, X86_MOV_rm_r, 1, RSP, RBP, tmp, 0, disp + 8);
 }
 
-/* What lies between rsp and the bottom is valid, so a mark up there may be right and does no harm when it is
- * not. setjmp's own entry, on top when it was made, is gone. */
+/* What lies between rsp and the bottom is valid, so a mark up there may be right and does no harm
+ * when it is not. setjmp's own entry, on top when it was made, is gone. */
 void lower_call_unwind(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
     Emit *e = &be->e;

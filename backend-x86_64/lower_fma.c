@@ -9,10 +9,9 @@
  *
  * So a check can wait for that of a later fused op, up to FMA_GROUP of them, if the way there is
  * straight, nothing on it can fault or sees flags or the NaN, and the factors stay where they are.
- * They do in pinned registers, but one that the op itself overwrites, which is kept in memory. A sum
- * that goes on in the later op makes a NaN of it too and needs no test; two others are tested
- * together.
- * Invariant: be->nfma is 0 but on such a way, at whose end lower_fma() comes by again.
+ * They do in pinned registers, but one that the op itself overwrites, which is kept in memory. A
+ * sum that goes on in the later op makes a NaN of it too and needs no test; two others are tested
+ * together. Invariant: be->nfma is 0 but on such a way, at whose end lower_fma() comes by again.
  *
  * Source: Intel SDM volume 1, chapter 14.5 (FMA exceptions).
  */

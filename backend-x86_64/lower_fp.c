@@ -315,7 +315,8 @@ void lower_fcmp(BackendContext *be, const IrOp *op, const Opnd *in, int out)
     emit_alu(&be->e, ALU_AND, 0, out, opnd_imm(1));
 }
 
-/* Normal numbers inline: exponent field neither 0 nor all ones; 64 for positive ones, 2 for negative. */
+/* Normal numbers inline: exponent field neither 0 nor all ones; 64 for positive ones, 2 for
+ * negative. */
 void lower_fclass(BackendContext *be, const IrOp *op, const Opnd *in, int out)
 {
     enum { POSITIVE_NORMAL = 64, NEGATIVE_NORMAL = 2 };
@@ -381,12 +382,13 @@ static int32_t fp_snapshot(const BackendContext *be)
     return fp_scratch(be) + 4;
 }
 
-/* The value that op sets is what the last fflags_get before it gave, under the same rounding mode (which
- * the snapshot holds too). */
+/* The value that op sets is what the last fflags_get before it gave, under the same rounding mode
+ * (which the snapshot holds too). */
 static bool sets_what_was_got(const BackendContext *be, const IrOp *op)
 {
     for (const IrOp *p = op->prev;
-         p != &be->ir->head && p->opcode != IR_set_label && p->opcode != IR_set_round; p = p->prev) {
+         p != &be->ir->head && p->opcode != IR_set_label && p->opcode != IR_set_round;
+         p = p->prev) {
         if (p->out == op->in[0] || p->opcode == IR_fflags_get) {
             return p->out == op->in[0] && p->opcode == IR_fflags_get;
         }

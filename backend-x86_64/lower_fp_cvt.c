@@ -4,8 +4,8 @@
  *
  * The guest saturates and raises only invalid when the rounded value does not fit; the host gives
  * the "indefinite" 100..0 and raises invalid. So the indefinite goes to a cold stub, or to a helper
- * where the flags have to be made too, and what the host could answer wrongly (an unsigned kind through a wider
- * signed conversion) is told apart before anything can raise inexact.
+ * where the flags have to be made too, and what the host could answer wrongly (an unsigned kind
+ * through a wider signed conversion) is told apart before anything can raise inexact.
  *
  * Source: Intel SDM volume 2 (CVTSD2SI, CVTTSD2SI, ROUNDSD); RISC-V unprivileged manual, 21.7.
  */
@@ -76,8 +76,9 @@ static void cold_from_u64(BackendContext *be, ColdStub *s)
 }
 
 /*
- * A rounding mode other than the one in force. An integer of no more bits than the format has is exact
- * in any: only the others go to the helper. Returns the stub, or NULL if all integers of the kind fit.
+ * A rounding mode other than the one in force. An integer of no more bits than the format has is
+ * exact in any: only the others go to the helper. Returns the stub, or NULL if all integers of the
+ * kind fit.
  */
 static ColdStub *check_exact(BackendContext *be, const IrOp *op, const Opnd *in, int out)
 {

@@ -2,9 +2,9 @@
  * backend-x86_64/pins.c: which guest registers live in which host registers.
  *
  * The layout's choice is in force wherever control passes from one TB to another. A TB may have its
- * own (BackendPins): a set of exchanges. A guest register that is pinned here and there is in the same
- * host register here and there; one that gives up its register is in env meanwhile, as those are
- * that have none.
+ * own (BackendPins): a set of exchanges. A guest register that is pinned here and there is in the
+ * same host register here and there; one that gives up its register is in env meanwhile, as those
+ * are that have none.
  */
 #include <ucontext.h>
 

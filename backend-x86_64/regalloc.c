@@ -246,7 +246,8 @@ static inline bool is_narrow(const IrOp *op, unsigned i)
 }
 
 /* Is input i where its kind allows it: an immediate, in a register, in memory? */
-static inline bool is_at_rest(BackendContext *be, const IrOp *op, unsigned kind, unsigned i, Opnd *o)
+static inline bool is_at_rest(BackendContext *be, const IrOp *op, unsigned kind, unsigned i,
+                              Opnd *o)
 {
     const IrTemp *t = op->in[i];
     if (kind & IN_BIT_K) {
@@ -366,8 +367,9 @@ static inline void choose_out_and_temps(BackendContext *be, const IrOp *op, cons
     }
 }
 
-/* The inputs of most ops are at rest: nothing is to be emitted. Else false, and in[] says nothing. */
-static inline bool resolve_at_rest(BackendContext *be, const IrOp *op, const LowerRow *row, Opnd *in)
+/* The inputs of most ops are at rest: nothing is to be emitted. Else false; in[] says nothing. */
+static inline bool resolve_at_rest(BackendContext *be, const IrOp *op, const LowerRow *row,
+                                   Opnd *in)
 {
     be->locked = 0;
     for (unsigned i = 0; i < op->nin; i++) {

@@ -6,8 +6,8 @@
  * "some" NaN, the interpreter always gives the negative quiet one, which is not the canonical
  * one: a result that lacks its fcanon shows.
  *
- * Guest memory is accessed with host accesses of the op's size, unless the caller makes them; a fault
- * in one is the caller's SIGSEGV, with st->pc naming the guest insn.
+ * Guest memory is accessed with host accesses of the op's size, unless the caller makes them; a
+ * fault in one is the caller's SIGSEGV, with st->pc naming the guest insn.
  */
 #include "ir/ir.h"
 

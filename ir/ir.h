@@ -46,8 +46,8 @@ typedef struct IrTemp {
     /* Owned by the backend's register allocator: */
     int8_t reg;                 /* host register or -1 */
     uint8_t mem_valid;          /* its memory home holds the value */
-    bool boxed;                 /* fp global: holds a boxed single at every op of this TB. For the optimizer;
-                                   who says so takes it back before the next TB */
+    bool boxed;                 /* fp global: holds a boxed single at every op of this TB. For the
+                                   optimizer; who says so takes it back before the next TB */
     int16_t slot;               /* spill slot or -1 */
     uint32_t uses;              /* scratch */
 } IrTemp;
@@ -65,9 +65,9 @@ typedef struct IrOp {
     uint8_t opcode;             /* IrOpcode */
     uint8_t type;               /* IrType */
     uint8_t nin;                /* inputs in use */
-    uint8_t dead;               /* liveness: bit i = input i dies here; bit 7 = output is never read.
+    uint8_t dead;               /* liveness: bit i: input i dies here; bit 7: output is not read.
                                    The same temp in two inputs: both bits. Globals die only when
-                                   overwritten before they can be seen, and never at MAY_FAULT ops */
+                                   overwritten before they can be seen, never at MAY_FAULT ops */
     uint8_t sync;               /* liveness: bit 0 = the output global must reach its home (else a
                                    later write replaces it before anyone can see it) */
     IrTemp *out;                /* or NULL */
@@ -117,7 +117,7 @@ IrOp *ir_op_alloc(IrContext *ir, IrOpcode opc, IrType t);   /* in no list yet */
     for (IrOp *op = (ir)->head.prev, *op##_p = op->prev; op != &(ir)->head; \
          op = op##_p, op##_p = op->prev)
 
-/* Helpers callable by `call`. The function is uint64_t f(void *env, a0, a1, a2, a3), all uint64_t. */
+/* Helpers callable by `call`. */
 typedef uint64_t IrHelperFn(void *env, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3);
 enum {
     IRH_PURE = 1,               /* reads and writes no guest state, raises nothing */
@@ -133,7 +133,8 @@ typedef struct IrHelper {
 /* Is op a call behind which the TB goes on? */
 static inline bool ir_call_lands(const IrOp *op)
 {
-    return (op->opcode == IR_call_tb || op->opcode == IR_call_ptr) && op->next->opcode == IR_landing;
+    return (op->opcode == IR_call_tb || op->opcode == IR_call_ptr) &&
+           op->next->opcode == IR_landing;
 }
 
 /* Can op tell one quiet NaN from another in its inputs of type t? (opt_canon.c) */
@@ -189,8 +190,8 @@ typedef struct IrExit {
 #define IR_INTERP_MISALIGNED UINT32_MAX         /* after a failed MO_ALIGN check */
 #define IR_INTERP_STOPPED (UINT32_MAX - 1)      /* IrInterpState.access said so; pc is that insn */
 typedef enum IrAccess { IR_ACCESS_LOAD, IR_ACCESS_STORE, IR_ACCESS_CAS } IrAccess;
-/* An access to guest memory: 1 << size_log2 bytes at p; CAS: value where expected was. *out: what was
- * there (LOAD, CAS). False: nothing was done, stop. */
+/* An access to guest memory: 1 << size_log2 bytes at p; CAS: value where expected was. *out: what
+ * was there (LOAD, CAS). False: nothing was done, stop. */
 typedef bool IrAccessFn(void *opaque, IrAccess kind, void *p, unsigned size_log2, uint64_t value,
                         uint64_t expected, uint64_t *out);
 IrAccessFn ir_interp_access;        /* plain; opaque is not used */

@@ -9,8 +9,8 @@
  * brcond, labels, and helpers that are not IRH_PURE. The way along a branch is not followed: at a
  * label, everything is live.
  *
- * Removes ops without an effect whose output is dead; fills op->dead and op->sync; makes a mov of an
- * extension from 32 bits if nobody looks at what it extends to; and turns
+ * Removes ops without an effect whose output is dead; fills op->dead and op->sync; makes a mov of
+ * an extension from 32 bits if nobody looks at what it extends to; and turns
  *      op t, ... ; mov g, t        into        op g, ...
  * when t dies there. Ops with FP_FLAGS stay, with bit 7 of op->dead when nobody reads the output.
  */
@@ -24,10 +24,10 @@ enum { OUT_DEAD = 0x80 };
 enum { MOV_REACH = 4, ROTATE_REACH = 32 };
 
 /*
- * What is known of a value lies in its pass_bits: LIVE and WIDE, and above them the time when it was
- * last cleared. Time counts from the end of the TB, and on from TB to TB. All that an observer does
- * is to note the time: a global that was not written since is live, wide and seen. The last op is an
- * observer, so no global needs to be reset.
+ * What is known of a value lies in its pass_bits: LIVE and WIDE, and above them the time when it
+ * was last cleared. Time counts from the end of the TB, and on from TB to TB. All that an observer
+ * does is to note the time: a global that was not written since is live, wide and seen. The last op
+ * is an observer, so no global needs to be reset.
  */
 enum { LIVE = 1, WIDE = 2, SEEN = 4, TIME_SHIFT = 8 };
 

@@ -139,7 +139,8 @@ OptBits opt_bits_of(Opt *o, const IrTemp *t);
 OptBits opt_bits_of_result(Opt *o, const IrOp *op);
 /* How many low bits of input i op looks at. */
 unsigned opt_bits_read_narrow(const IrOp *op, unsigned i);
-extern const uint8_t opt_reads_narrow[IR_OP_COUNT];     /* ops that may look at less than their type's */
+/* Ops that may look at less than their type's. */
+extern const uint8_t opt_reads_narrow[IR_OP_COUNT];
 static inline unsigned opt_bits_read(const IrOp *op, unsigned i)
 {
     return op->type != IR_I32 && !opt_reads_narrow[op->opcode] ? 64 : opt_bits_read_narrow(op, i);

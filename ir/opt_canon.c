@@ -1,10 +1,11 @@
 /*
  * ir/opt_canon.c: fcanon ops as late as can be.
  *
- * Guest arithmetic yields the canonical NaN: the frontend puts an fcanon behind each op. Arithmetic on
- * the result does not care which NaN it reads, so the fcanon waits until somebody looks: it moves down
- * to the first op that sees the bits, or that lets others see all globals, and is dropped if the
- * global is overwritten before. Those that end up side by side the backend can check together.
+ * Guest arithmetic yields the canonical NaN: the frontend puts an fcanon behind each op. Arithmetic
+ * on the result does not care which NaN it reads, so the fcanon waits until somebody looks: it
+ * moves down to the first op that sees the bits, or that lets others see all globals, and is
+ * dropped if the global is overwritten before. Those that end up side by side the backend can check
+ * together.
  *
  * One forward scan behind the optimizer's.
  */

@@ -110,12 +110,18 @@ abi_long proc_text_fd(const char *path, const GString *text, int flags)
     fcntl(fd, F_ADD_SEALS, TEXT_SEALS);
     /* once more through /proc: read-only, at offset 0, with the flags asked for */
     snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", fd);
+    FdRoom room = { 0 };
     int ro = open(link, O_CLOEXEC | (flags & O_NONBLOCK));
-    if (ro < 0) {
-        abi_long ret = -errno;
-        close(fd);
-        return ret;
+    if (ro < 0 && errno == EMFILE && fd_room_make(&room)) {
+        ro = open(link, O_CLOEXEC | (flags & O_NONBLOCK));
+        fd_room_end(&room);
     }
     proc_texts_made = true;
+    if (ro < 0) {           /* no room: the one there is, which its seals protect */
+        lseek(fd, 0, SEEK_SET);
+        fcntl(fd, F_SETFL, flags & O_NONBLOCK);
+        fcntl(fd, F_SETFD, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+        return fd;
+    }
     return proc_take_place(ro, fd, flags);
 }

@@ -1,5 +1,6 @@
 /* execve(2) takes no descriptor: of a process that may open no more, by path, of a script, from a
- * vfork; what it executes has the same limit. Alone: rivet exec_nofile. */
+ * vfork; what it executes has the same limit. A file of /proc takes one. Alone: rivet exec_nofile.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <spawn.h>
@@ -67,6 +68,29 @@ static int child(void)
     return 42;
 }
 
+/* A file of /proc takes the one descriptor that is left, also where the limit cannot be raised, and
+ * is read again where there is none. */
+static int reads_proc(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rlimit rl = { LIMIT, LIMIT };
+        char text[4096];
+        CHECK(setrlimit(RLIMIT_NOFILE, &rl) == 0);
+        CHECK(getuid() != 0 || setuid(65534) == 0);
+        use_up();
+        CHECK(close(LIMIT - 1) == 0);
+        CHECK(open("/proc/cpuinfo", O_RDONLY) == LIMIT - 1);
+        CHECK(read(LIMIT - 1, text, sizeof(text)) > 0 && close(LIMIT - 1) == 0);
+        CHECK(open("/proc/self/maps", O_RDONLY) == LIMIT - 1);
+        CHECK(read(LIMIT - 1, text, sizeof(text)) > 0 && write(LIMIT - 1, "", 1) == -1);
+        CHECK(lseek(LIMIT - 1, 0, SEEK_SET) == 0 && read(LIMIT - 1, text, sizeof(text)) > 0);
+        FAILS(EMFILE, open("/proc/self/maps", O_RDONLY));
+        _exit(42);
+    }
+    return ends(pid);
+}
+
 int main(int argc, char **argv)
 {
     char text[4200];
@@ -79,6 +103,7 @@ int main(int argc, char **argv)
     CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) &&
           fchmod(fd, 0755) == 0);
     close(fd);
+    CHECK(reads_proc() == 42);
     CHECK(executes(self) == 42);
     CHECK(executes(script) == 42 || strlen(text) > 250);
     CHECK(executes("/nowhere") == 100 + ENOENT);

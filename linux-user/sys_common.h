@@ -82,12 +82,15 @@ struct timespec timespec_add(struct timespec x, struct timespec y);
 /* With a guest_base: an argument that may be a number or a pointer. Numbers are never mapped. */
 abi_ulong maybe_pointer(abi_ulong arg);
 
-/* File descriptors that belong to the emulator (sys_file.c). The guest can neither close nor
- * replace them. fd_own() moves *fd out of the guest's way, close-on-exec, and keeps *fd up to date
+/* File descriptors that belong to the emulator (sys_file.c). No call takes one as its first argument
+ * (syscall_run()), and the guest can neither close nor replace them. fd_own() moves *fd out of the guest's way, close-on-exec, and keeps *fd up to date
  * when it has to move again; *fd must live as long as it is owned. */
 void fd_own(int *fd);
 void fd_disown(int *fd);
 bool fd_is_ours(int fd);
+extern _Atomic int fd_owned_count;
+/* The guest has another RLIMIT_NOFILE. */
+void fd_limit_changed(void);
 
 /* For what has to open files of its own where the guest's limit leaves it no descriptor: some more,
  * until fd_room_end(), which leaves errno. False: the hard limit is not for us to raise. */

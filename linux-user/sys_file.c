@@ -30,28 +30,36 @@
 enum { MAX_OWNED = 8 };
 
 static int *_Atomic owned[MAX_OWNED];
-static _Atomic int owned_count;
+_Atomic int fd_owned_count;
 
 bool fd_is_ours(int fd)
 {
-    if (G_LIKELY(owned_count == 0) || fd < 0) {
-        return false;
-    }
     for (unsigned i = 0; i < MAX_OWNED; i++) {
         const int *p = owned[i];
-        if (p && *p == fd) {
+        if (fd >= 0 && p && *p == fd) {
             return true;
         }
     }
     return false;
 }
 
-/* Another number for fd, where programs seldom look; -1 when there is none. */
+/* Another number for fd: beyond the guest's limit, where it is none of those that the guest may
+ * have; if that cannot be, or would take a large table, where programs seldom look. -1: there is
+ * none. */
 static int move_away(int fd)
 {
+    enum { FAR = 1 << 16, USUAL = 1024, GAP = 16 };
     struct rlimit rl;
-    int limit = getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < 1024 ? (int)rl.rlim_cur : 1024;
-    int to = fcntl(fd, F_DUPFD_CLOEXEC, limit > 32 ? limit - 16 : 3);
+    FdRoom room;
+    int to = -1;
+    if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur <= FAR && fd_room_make(&room)) {
+        to = fcntl(fd, F_DUPFD_CLOEXEC, (int)rl.rlim_cur);
+        fd_room_end(&room);
+    }
+    if (to < 0) {
+        int limit = (int)MIN(rl.rlim_cur, USUAL);
+        to = fcntl(fd, F_DUPFD_CLOEXEC, limit > 2 * GAP ? limit - GAP : 3);
+    }
     return to >= 0 ? to : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
@@ -65,7 +73,7 @@ void fd_own(int *fd)
     for (unsigned i = 0; i < MAX_OWNED; i++) {
         int *none = NULL;
         if (atomic_compare_exchange_strong(&owned[i], &none, fd)) {
-            owned_count++;
+            fd_owned_count++;
             return;
         }
     }
@@ -77,7 +85,7 @@ void fd_disown(int *fd)
     for (unsigned i = 0; i < MAX_OWNED; i++) {
         int *mine = fd;
         if (atomic_compare_exchange_strong(&owned[i], &mine, NULL)) {
-            owned_count--;
+            fd_owned_count--;
             return;
         }
     }
@@ -125,16 +133,29 @@ static bool make_room(int fd)
     return true;
 }
 
+void fd_limit_changed(void)
+{
+    struct rlimit rl;
+    for (unsigned i = 0; i < MAX_OWNED && getrlimit(RLIMIT_NOFILE, &rl) == 0; i++) {
+        int *p = owned[i];
+        int to = p && (rlim_t)*p < rl.rlim_cur ? move_away(*p) : -1;
+        if (to >= 0) {
+            close(*p);
+            *p = to;
+        }
+    }
+}
+
 abi_long sys_close(CPUState *cpu, const abi_ulong *a)
 {
-    return fd_is_ours((int)a[0]) ? -EBADF : host_call(__NR_close, a[0], 0, 0, 0, 0, 0);
+    return host_call(__NR_close, a[0], 0, 0, 0, 0, 0);
 }
 
 /* The range without the numbers that are ours: in pieces. */
 abi_long sys_close_range(CPUState *cpu, const abi_ulong *a)
 {
     unsigned first = (unsigned)a[0], last = (unsigned)a[1];
-    if (owned_count == 0 || first > last) {
+    if (fd_owned_count == 0 || first > last) {
         return host_call(__NR_close_range, a[0], a[1], a[2], 0, 0, 0);
     }
     abi_ulong flags = a[2];
@@ -167,12 +188,12 @@ abi_long sys_close_range(CPUState *cpu, const abi_ulong *a)
 
 abi_long sys_dup(CPUState *cpu, const abi_ulong *a)
 {
-    return fd_is_ours((int)a[0]) ? -EBADF : host_call(__NR_dup, a[0], 0, 0, 0, 0, 0);
+    return host_call(__NR_dup, a[0], 0, 0, 0, 0, 0);
 }
 
 abi_long sys_dup3(CPUState *cpu, const abi_ulong *a)
 {
-    if (fd_is_ours((int)a[0]) || (fd_is_ours((int)a[1]) && !make_room((int)a[1]))) {
+    if (fd_owned_count && fd_is_ours((int)a[1]) && !make_room((int)a[1])) {
         return -EBADF;
     }
     return host_call(__NR_dup3, a[0], a[1], a[2], 0, 0, 0);
@@ -185,9 +206,6 @@ abi_ulong maybe_pointer(abi_ulong arg)
 
 abi_long sys_fcntl(CPUState *cpu, const abi_ulong *a)
 {
-    if (fd_is_ours((int)a[0])) {
-        return -EBADF;
-    }
     return safe_syscall(__NR_fcntl, a[0], a[1], maybe_pointer(a[2]), 0, 0, 0);
 }
 
@@ -210,7 +228,7 @@ abi_long sys_getdents64(CPUState *cpu, const abi_ulong *a)
 {
     for (;;) {
         abi_long len = sys_forward(cpu, a), kept = 0;
-        if (len <= 0 || owned_count == 0) {
+        if (len <= 0 || fd_owned_count == 0) {
             return len;
         }
         char *buf = g2h(a[1]);

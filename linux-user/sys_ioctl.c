@@ -98,9 +98,6 @@ static const struct IoctlRow {
 abi_long sys_ioctl(CPUState *cpu, const abi_ulong *a)
 {
     uint32_t request = (uint32_t)a[1];
-    if (fd_is_ours((int)a[0])) {
-        return -EBADF;
-    }
     for (unsigned i = 0; i < G_N_ELEMENTS(ioctl_rows); i++) {
         if (ioctl_rows[i].request == request) {
             return ioctl_rows[i].handler(a[0], a[2]);

@@ -115,7 +115,11 @@ abi_long sys_prlimit64(CPUState *cpu, const abi_ulong *a)
     if (is_kept(a[1]) && (pid == 0 || pid == getpid())) {
         return prlimit_kept((unsigned)a[1], a[2], a[3]);
     }
-    return host_call(__NR_prlimit64, a[0], a[1], shift_arg(a[2]), shift_arg(a[3]), 0, 0);
+    abi_long ret = host_call(__NR_prlimit64, a[0], a[1], shift_arg(a[2]), shift_arg(a[3]), 0, 0);
+    if (ret == 0 && a[1] == RLIMIT_NOFILE && a[2] && fd_owned_count) {
+        fd_limit_changed();
+    }
+    return ret;
 }
 
 abi_long sys_getrlimit(CPUState *cpu, const abi_ulong *a)
@@ -131,7 +135,8 @@ abi_long sys_setrlimit(CPUState *cpu, const abi_ulong *a)
     if (is_kept(a[0])) {
         return a[1] ? prlimit_kept((unsigned)a[0], a[1], 0) : -EFAULT;
     }
-    return host_call(__NR_setrlimit, a[0], shift_arg(a[1]), 0, 0, 0, 0);
+    const abi_ulong b[] = { 0, a[0], a[1], 0 };
+    return a[1] ? sys_prlimit64(cpu, b) : -EFAULT;
 }
 
 /* --- riscv_hwprobe

@@ -52,6 +52,10 @@ static __attribute__((noinline)) abi_long run_again(CPUState *cpu, const Syscall
 
 abi_long syscall_run(CPUState *cpu, const SyscallRow *row, const abi_ulong *a)
 {
+    if (G_UNLIKELY(fd_owned_count) && (row->arg[0] == ARG_FD || row->arg[0] == ARG_DIRFD) &&
+        fd_is_ours((int)a[0])) {
+        return -EBADF;
+    }
     abi_long ret = row->handler(cpu, a);
     return G_LIKELY(ret != -EFAULT && ret != -EACCES) ? ret : run_again(cpu, row, a, ret);
 }

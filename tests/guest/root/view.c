@@ -19,6 +19,7 @@
 #include <sys/auxv.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -495,6 +496,42 @@ static void root_again(void)
     CHECK(same("/abs", "motd\n"));
 }
 
+static void up_to(struct rlimit *rl, unsigned long max)
+{
+    unsigned long n = 0;
+    rl->rlim_cur = max;
+    CHECK(setrlimit(RLIMIT_NOFILE, rl) == 0);
+    for (int fd = 0; fd < 8192; fd++) {
+        struct stat st;
+        int is = fcntl(fd, F_GETFD) >= 0;
+        CHECK((fstat(fd, &st) == 0) == is);
+        CHECK(is || faccessat(fd, ".", F_OK, 0) < 0);
+        n += is;
+    }
+    while (dup(0) >= 0) {
+        n++;
+    }
+    CHECK(errno == EMFILE && n == max);
+}
+
+/* Those of the emulator are not there: nobody can use them, and all that the limit allows are the
+ * guest's. Where it is raised as well. */
+static void descriptors(void)
+{
+    struct rlimit rl;
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(getrlimit(RLIMIT_NOFILE, &rl) == 0);
+        if (rl.rlim_max >= 2048) {
+            up_to(&rl, 512);
+            up_to(&rl, 2048);
+        }
+        exit(failed);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IONBF, 0);
@@ -531,6 +568,7 @@ int main(int argc, char **argv)
     sockets();
     proc();
     programs();
+    descriptors();
     users();
     capabilities();
     modes();

@@ -118,7 +118,8 @@ extern ExecOptions exec_options;
 void exec_init(void);
 
 CPUState *cpu_create(void);                     /* registers 0, fp reset; adds it to the list */
-CPUState *cpu_clone(const CPUState *from);      /* a copy of the guest registers for a new thread */
+/* With a copy of the guest registers, for a new thread; NULL: no memory. */
+CPUState *cpu_clone(const CPUState *from);
 void cpu_destroy(CPUState *cpu);                /* by its own thread, or when that never ran */
 
 /* Where the list of all CPUs begins; for a tracer, who follows it in another process. */

@@ -80,13 +80,26 @@ static void prepare_membarrier(void)
     }
 }
 
+static uint8_t *return_stack_map(void)
+{
+    uint8_t *ras = own_map(RAS_GUARD + RAS_BYTES);
+    if (ras != MAP_FAILED && mprotect(ras, RAS_GUARD, PROT_NONE)) {
+        munmap(ras, RAS_GUARD + RAS_BYTES);
+        return MAP_FAILED;
+    }
+    return ras;
+}
+
 static CPUState *cpu_map(void)
 {
     CPUState *cpu = own_map(sizeof(CPUState));
-    uint8_t *ras = own_map(RAS_GUARD + RAS_BYTES);
-    if (cpu == MAP_FAILED || ras == MAP_FAILED || mprotect(ras, RAS_GUARD, PROT_NONE)) {
-        fprintf(stderr, "rivet: no memory for a CPU\n");
-        exit(1);
+    if (cpu == MAP_FAILED) {
+        return NULL;
+    }
+    uint8_t *ras = return_stack_map();
+    if (ras == MAP_FAILED) {
+        munmap(cpu, sizeof(*cpu));
+        return NULL;
     }
     cpu->ras = ras;
     cpu->poll_period = tb_poll_period();
@@ -112,7 +125,7 @@ static CPUState *cpu_reuse(CPUState *cpu)
     return cpu;
 }
 
-/* Its registers are the caller's affair. */
+/* Its registers are the caller's affair. NULL: no memory. */
 static CPUState *cpu_new(void)
 {
     pthread_mutex_lock(&cpu_list_lock);
@@ -125,6 +138,9 @@ static CPUState *cpu_new(void)
     }
     pthread_mutex_unlock(&cpu_list_lock);
     cpu = cpu_map();
+    if (!cpu) {
+        return NULL;
+    }
     pthread_mutex_lock(&cpu_list_lock);
     if (cpu_list) {
         prepare_membarrier();
@@ -140,6 +156,10 @@ static CPUState *cpu_new(void)
 CPUState *cpu_create(void)
 {
     CPUState *cpu = cpu_new();
+    if (!cpu) {
+        fprintf(stderr, "rivet: no memory for a CPU\n");
+        exit(1);
+    }
     memset(&cpu->env, 0, sizeof(cpu->env));
     cpu->env.fp_status = FP_STATUS_RESET;
     cpu->env.res_addr = ~(uint64_t)0;
@@ -150,6 +170,9 @@ CPUState *cpu_create(void)
 CPUState *cpu_clone(const CPUState *from)
 {
     CPUState *cpu = cpu_new();
+    if (!cpu) {
+        return NULL;
+    }
     cpu->env = from->env;
     cpu->env.res_addr = ~(uint64_t)0;
     cpu->env.rseq_cs = ~(uint64_t)0;

@@ -4,8 +4,9 @@
  * Addresses go downwards through the range and begin again at its top: with 512 KiB for a thread
  * that is after four million of them, and what is still there then is passed by.
  *
- * A guest may map all that there is, or as often as the kernel allows. For what must be had then
- * there is a reserve, mapped from the start: it is taken piece by piece and never refilled.
+ * A guest may map all that there is, or as often as the kernel allows. It gets no more threads then;
+ * but the heap must grow, and has a reserve, mapped from the start: it is taken piece by piece and
+ * never refilled.
  */
 #include "exec/own_map.h"
 
@@ -77,11 +78,7 @@ static void *map_in_range(size_t size, int prot, int flags, int fd, off_t offset
             break;
         }
     }
-    void *p = mmap(NULL, size, prot, flags, fd, offset);
-    if (p == MAP_FAILED && errno == ENOMEM && fd < 0 && prot == (PROT_READ | PROT_WRITE)) {
-        return from_reserve(size);
-    }
-    return p;
+    return mmap(NULL, size, prot, flags, fd, offset);
 }
 
 void *own_map(size_t size)
@@ -106,6 +103,12 @@ void own_touch(const void *p, size_t size, bool write)
 void *__wrap___mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset);
 void *__wrap___mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
 {
-    return flags & MAP_FIXED ? mmap(addr, size, prot, flags, fd, offset)
-                             : map_in_range(size, prot, flags, fd, offset);
+    if (flags & MAP_FIXED) {
+        return mmap(addr, size, prot, flags, fd, offset);
+    }
+    void *p = map_in_range(size, prot, flags, fd, offset);
+    if (p == MAP_FAILED && errno == ENOMEM && fd < 0 && prot == (PROT_READ | PROT_WRITE)) {
+        return from_reserve(size);
+    }
+    return p;
 }

@@ -230,11 +230,14 @@ static __attribute__((noinline)) abi_long vfork_host(CPUState *child, const Clon
     return pid;
 }
 
-/* A CPU and a Task for a child that shares our memory. */
+/* A CPU and a Task for a child that shares our memory; NULL: no memory. */
 static CPUState *sharing_child_new(CPUState *cpu, const CloneRequest *rq)
 {
     Task *task = cpu->opaque;
     CPUState *child = cpu_clone(cpu);
+    if (!child) {
+        return NULL;
+    }
     Task *child_task = task_inherit(child, task);
     clone_set_registers(child, rq);
     child_task->is_vfork_child = true;
@@ -258,6 +261,9 @@ static void sharing_child_free(CPUState *child)
 static abi_long do_vfork(CPUState *cpu, const CloneRequest *rq)
 {
     CPUState *child = sharing_child_new(cpu, rq);
+    if (!child) {
+        return -EAGAIN;
+    }
     abi_long pid = vfork_host(child, rq, NULL);
     current_task = cpu->opaque;
     sharing_child_free(child);
@@ -281,6 +287,9 @@ static void *sharing_thread(void *opaque)
 static abi_long do_clone_vm(CPUState *cpu, const CloneRequest *rq)
 {
     ChildReport report = { .cpu = sharing_child_new(cpu, rq), .rq = rq };
+    if (!report.cpu) {
+        return -EAGAIN;
+    }
     if (!host_thread_start(cpu->opaque, sharing_thread, &report)) {
         sharing_child_free(report.cpu);
         return -EAGAIN;

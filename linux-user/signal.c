@@ -488,11 +488,9 @@ void signal_init_thread(Task *task)
         task->sigmask = host_mask_get() & ~UNBLOCKABLE;
         host_mask_set(task->sigmask & ~FAULT_SIGNALS);
     }
-    if (!task->host_altstack) {
-        task->host_altstack = own_map(HOST_ALTSTACK);
-    }
+    bool stack = signal_make_stack(task);
     stack_t ss = { .ss_sp = task->host_altstack, .ss_size = HOST_ALTSTACK };
-    if (task->host_altstack == MAP_FAILED || sigaltstack(&ss, NULL)) {
+    if (!stack || sigaltstack(&ss, NULL)) {
         fprintf(stderr, "rivet: no memory for a signal stack\n");
         exit(1);
     }
@@ -511,6 +509,15 @@ void signal_fini_thread(Task *task)
     }
     stack_t off = { .ss_flags = SS_DISABLE };
     sigaltstack(&off, NULL);
+}
+
+bool signal_make_stack(Task *task)
+{
+    if (!task->host_altstack) {
+        void *p = own_map(HOST_ALTSTACK);
+        task->host_altstack = p == MAP_FAILED ? NULL : p;
+    }
+    return task->host_altstack != NULL;
 }
 
 void signal_free_stack(Task *task)

@@ -17,7 +17,8 @@
 #include "linux-user/task.h"
 
 void signal_init(void);                     /* host handlers; once, before the first guest insn */
-void signal_init_thread(Task *task);    /* host alternate stack of this thread: the Task keeps it */
+void signal_init_thread(Task *task);
+bool signal_make_stack(Task *task);     /* its host alternate stack, kept; false: no memory */
 void signal_fini_thread(Task *task);
 void signal_free_stack(Task *task);
 

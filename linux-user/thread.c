@@ -275,6 +275,9 @@ void futex_flag_wait(_Atomic uint32_t *flag)
 abi_long thread_create(CPUState *cpu, const CloneRequest *rq)
 {
     CPUState *child = cpu_clone(cpu);
+    if (!child) {
+        return -EAGAIN;
+    }
     Task *task = task_inherit(child, cpu->opaque);
     ThreadStart *start = &((ThreadTask *)task)->start;
     pthread_t thread;
@@ -286,7 +289,7 @@ abi_long thread_create(CPUState *cpu, const CloneRequest *rq)
 
     ((Task *)cpu->opaque)->made_threads = true;
     atomic_fetch_add(&thread_count, 1);
-    if (host_thread_create(cpu->opaque, &thread, thread_main, task) != 0) {
+    if (!signal_make_stack(task) || host_thread_create(cpu->opaque, &thread, thread_main, task) != 0) {
         err = -EAGAIN;
     } else if (start->reports) {
         futex_flag_wait(&start->done);

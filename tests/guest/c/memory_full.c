@@ -1,7 +1,8 @@
 /* A program that has mapped all there is to map runs on: code that it never ran before, a signal,
- * a child. Full is the address space, or the kernel's list of mappings (where that is short enough
+ * a child; more threads it may be refused. Full is the address space, or the kernel's list of mappings (where that is short enough
  * to fill). Alone: rivet memory_full. */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -60,12 +61,34 @@ static int run_all(int x)
     return x;
 }
 
+static void *thread_main(void *arg)
+{
+    return arg;
+}
+
+static void start_threads(void)
+{
+    enum { THREADS = 40 };          /* a refusal costs nothing that one of the next needs */
+    static char stack[64 << 10] __attribute__((aligned(PAGE)));
+    for (int i = 0; i < THREADS; i++) {
+        pthread_attr_t attr;
+        pthread_t thread;
+        void *result = NULL;
+        CHECK(pthread_attr_init(&attr) == 0);
+        CHECK(pthread_attr_setstack(&attr, stack, sizeof(stack)) == 0);
+        int err = pthread_create(&thread, &attr, thread_main, stack);
+        CHECK(err == 0 || err == EAGAIN);
+        CHECK(err || (pthread_join(thread, &result) == 0 && result == stack));
+    }
+}
+
 static void full(void (*fill)(void))
 {
     int status;
     pid_t pid = fork();
     if (pid == 0) {
         fill();
+        start_threads();
         CHECK(run_all(1) == FUNCTIONS + 1);
         CHECK(signal(SIGUSR1, handler) != SIG_ERR && raise(SIGUSR1) == 0 && seen == SIGUSR1);
         if ((pid = fork()) == 0) {

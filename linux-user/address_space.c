@@ -16,6 +16,7 @@ static FORK_PAGE pthread_mutex_t mmap_lock = PTHREAD_MUTEX_INITIALIZER;
 FORK_PAGE pthread_mutex_t map_lock = PTHREAD_MUTEX_INITIALIZER;
 /* RLIMIT_AS and RLIMIT_DATA as the guest has set them. mmap_lock. */
 static abi_ulong limit_as = ~(abi_ulong)0, limit_data = ~(abi_ulong)0;
+static bool has_unforked;                    /* MADV_DONTFORK has been said; mmap_lock */
 static bool has_growing;                     /* there was a mapping with MAP_GROWSDOWN; mmap_lock */
 static const char claimed[] = "";               /* name of a range that claim() took */
 #define LOWEST ((abi_ulong)0x10000)             /* below, the host has nothing for anybody */
@@ -294,6 +295,25 @@ void guest_map_add_growing(abi_ulong start, abi_ulong end, int prot, const char 
     pthread_mutex_unlock(&mmap_lock);
 }
 
+void guest_map_add_shared(abi_ulong start, abi_ulong end, int prot)
+{
+    if (start >= end || !in_task(start, end - start)) {
+        return;
+    }
+    pthread_mutex_lock(&mmap_lock);
+    map_set(start, end, prot, MAP_TAG_SHARED, "");
+    pthread_mutex_unlock(&mmap_lock);
+}
+
+void guest_map_forget(abi_ulong start, abi_ulong end)
+{
+    pthread_mutex_lock(&mmap_lock);
+    bool code = has_code(start, end);
+    map_clear(start, end);
+    drop_code(code, start, end);
+    pthread_mutex_unlock(&mmap_lock);
+}
+
 void guest_map_name(abi_ulong start, abi_ulong end, const char *name)
 {
     mmap_begin(start, end - start);
@@ -371,4 +391,28 @@ void mmap_fork_child(void)
 {
     pthread_mutex_init(&map_lock, NULL);
     pthread_mutex_init(&mmap_lock, NULL);
+}
+
+void map_unfork(abi_ulong start, abi_ulong end, bool unforked)
+{
+    has_unforked |= unforked;
+    pthread_mutex_lock(&map_lock);
+    guest_map_unfork(start, end, unforked);
+    pthread_mutex_unlock(&map_lock);
+}
+
+void mmap_forget_unforked(void)
+{
+    const MapRange *r;
+    if (!has_unforked) {
+        return;
+    }
+    for (abi_ulong a = 0; (r = guest_map_next(a)) != NULL;) {
+        abi_ulong start = r->start;
+        a = r->end;
+        if (r->unforked) {
+            guest_map_forget(start, a);
+        }
+    }
+    has_unforked = false;
 }

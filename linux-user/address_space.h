@@ -99,6 +99,9 @@ void map_has_growing(void);
  * held. */
 void unwatch(abi_ulong start, abi_ulong end, MapCode code);
 
+/* MADV_DONTFORK or MADV_DOFORK was said of [start, end). */
+void map_unfork(abi_ulong start, abi_ulong end, bool unforked);
+
 abi_long munmap_locked(abi_ulong addr, abi_ulong len);
 
 #endif

@@ -98,6 +98,7 @@ static void fork_child(CPUState *cpu, const CloneRequest *rq, bool bare)
     mdwe_fork_child();
     uring_fork_child();
     exec_fork_child(cpu);
+    mmap_forget_unforked();
     image_fork_child(bare);
     seccomp_fork_child();
     thread_fork_child();

@@ -194,7 +194,8 @@ void guest_map_clear(abi_ulong start, abi_ulong end)
 static bool mergeable(const MapRange *a, const MapRange *b)
 {
     return a->end == b->start && a->prot == b->prot && a->code == b->code &&
-           a->file == b->file && a->tag == b->tag && a->name == b->name;
+           a->unforked == b->unforked && a->file == b->file && a->tag == b->tag &&
+           a->name == b->name;
 }
 
 void guest_map_set(const MapRange *r)
@@ -241,8 +242,9 @@ bool guest_map_any(abi_ulong start, abi_ulong end, int prot)
     return false;
 }
 
-/* Rewrite every mapped part of [start, end): prot and code unless -1, name unless NULL. */
-static void rewrite(abi_ulong start, abi_ulong end, int prot, int code, const char *name)
+/* Rewrite every mapped part of [start, end): prot, code, unforked unless -1, name unless NULL. */
+static void rewrite(abi_ulong start, abi_ulong end, int prot, int code, int unforked,
+                    const char *name)
 {
     for (abi_ulong a = start; a < end;) {
         const MapRange *r = guest_map_next(a);
@@ -256,8 +258,10 @@ static void rewrite(abi_ulong start, abi_ulong end, int prot, int code, const ch
         m.prot = prot >= 0 ? prot : m.prot;
         m.file = m.prot & PROT_WRITE || !(m.prot & PROT_EXEC) ? 0 : m.file;
         m.code = code >= 0 ? (uint8_t)code : m.code;
+        m.unforked = unforked >= 0 ? unforked : m.unforked;
         m.name = name ? name : m.name;
-        if (m.prot != r->prot || m.code != r->code || m.name != r->name) {
+        if (m.prot != r->prot || m.code != r->code || m.unforked != r->unforked ||
+            m.name != r->name) {
             guest_map_set(&m);
         }
     }
@@ -265,17 +269,22 @@ static void rewrite(abi_ulong start, abi_ulong end, int prot, int code, const ch
 
 void guest_map_protect(abi_ulong start, abi_ulong end, int prot)
 {
-    rewrite(start, end, prot, -1, NULL);
+    rewrite(start, end, prot, -1, -1, NULL);
 }
 
 void guest_map_mark(abi_ulong start, abi_ulong end, MapCode code)
 {
-    rewrite(start, end, -1, code, NULL);
+    rewrite(start, end, -1, code, -1, NULL);
+}
+
+void guest_map_unfork(abi_ulong start, abi_ulong end, bool unforked)
+{
+    rewrite(start, end, -1, -1, unforked, NULL);
 }
 
 void guest_map_rename(abi_ulong start, abi_ulong end, const char *name)
 {
-    rewrite(start, end, -1, -1, name);
+    rewrite(start, end, -1, -1, -1, name);
 }
 
 bool guest_map_walk_other(GuestMapPeek *peek, uint64_t distance, GuestMapRangeFn *fn, void *opaque)

@@ -17,6 +17,7 @@ typedef enum MapCode { MAP_CODE_PLAIN, MAP_CODE_WATCHED, MAP_CODE_FENCED } MapCo
 typedef struct MapRange {
     abi_ulong start, end;           /* page-aligned, end exclusive, start < end */
     uint8_t code;                   /* MapCode */
+    bool unforked;                  /* MADV_DONTFORK: the child of a fork has it not */
     uint32_t file;                  /* of code that never was writable: code_file_number(), or 0 */
     int prot;                       /* the guest's PROT_READ | PROT_WRITE | PROT_EXEC */
     uint64_t tag;                   /* 0 private; MAP_TAG_*; of shmat(): number << 32 | pages */
@@ -53,9 +54,10 @@ abi_ulong guest_map_run_end(abi_ulong addr, abi_ulong limit);
 /* True when some mapped page of [start, end) has one of the bits of prot. */
 bool guest_map_any(abi_ulong start, abi_ulong end, int prot);
 
-/* Set the protection, the MapCode or the name of what is mapped in [start, end). */
+/* Set the protection, the MapCode, the name or `unforked` of what is mapped in [start, end). */
 void guest_map_protect(abi_ulong start, abi_ulong end, int prot);
 void guest_map_mark(abi_ulong start, abi_ulong end, MapCode code);
+void guest_map_unfork(abi_ulong start, abi_ulong end, bool unforked);
 void guest_map_rename(abi_ulong start, abi_ulong end, const char *name);
 
 /* The ranges of another process that runs this program, in order, to fn: what is static lies there

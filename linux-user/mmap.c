@@ -334,6 +334,9 @@ abi_long guest_madvise(abi_ulong addr, abi_ulong len, int advice)
     if (addr < end && advice_changes_bytes(advice)) {
         drop_code(has_code(addr, end), addr, end);
     }
+    if ((advice == MADV_DONTFORK || advice == MADV_DOFORK) && (r == 0 || r == -ENOMEM)) {
+        map_unfork(addr, end, advice == MADV_DONTFORK);
+    }
     mmap_end();
     return r;
 }

@@ -46,6 +46,11 @@ void guest_map_add(abi_ulong start, abi_ulong end, int prot, const char *name);
  * below. */
 void guest_map_add_growing(abi_ulong start, abi_ulong end, int prot, const char *name);
 
+/* Memory that the host maps for the guest by another call than these, and writes to; and what it is
+ * about to unmap so. */
+void guest_map_add_shared(abi_ulong start, abi_ulong end, int prot);
+void guest_map_forget(abi_ulong start, abi_ulong end);
+
 /* The guest's protection of the page at addr: PROT_* bits, or -1 when it is not mapped. */
 int guest_page_prot(abi_ulong addr);
 /* True when [addr, addr+len) overlaps something mapped for the guest. */
@@ -62,5 +67,7 @@ void guest_map_name(abi_ulong start, abi_ulong end, const char *name);
 void mmap_fork_prepare(void);
 void mmap_fork_parent(void);
 void mmap_fork_child(void);
+/* In the child, as soon as TBs can be dropped: what MADV_DONTFORK kept out of it. */
+void mmap_forget_unforked(void);
 
 #endif

@@ -69,6 +69,46 @@ abi_long sys_shmdt(CPUState *cpu, const abi_ulong *a)
     return guest_shmdt(a[0]);
 }
 
+/* fs/aio.c: what begins the ring of a context; the context's number is its address. */
+typedef struct AioRing {
+    uint32_t id, events, head, tail, magic, features, incompatible, header_size;
+} AioRing;
+
+/* How many bytes the ring at ctx has; 0: there is none. */
+static abi_ulong aio_ring_size(abi_ulong ctx)
+{
+    enum { MAGIC = 0xa10a10a1, EVENT_SIZE = 32, PAGE = 4096 };
+    AioRing ring;
+    if (!guest_read(&ring, ctx, sizeof(ring)) || ring.magic != MAGIC) {
+        return 0;
+    }
+    return (sizeof(ring) + (abi_ulong)ring.events * EVENT_SIZE + PAGE - 1) & ~(abi_ulong)(PAGE - 1);
+}
+
+/* The host's kernel maps the ring, where it likes. */
+abi_long sys_io_setup(CPUState *cpu, const abi_ulong *a)
+{
+    abi_ulong ctx;
+    abi_long ret = sys_identity(cpu, a);
+    if (ret == 0 && guest_read(&ctx, a[1], sizeof(ctx))) {
+        guest_map_add_shared(ctx, ctx + aio_ring_size(ctx), PROT_READ | PROT_WRITE);
+    }
+    return ret;
+}
+
+/* And unmaps it. The place may be another mapping's before the call is back: it is given up
+ * first. */
+abi_long sys_io_destroy(CPUState *cpu, const abi_ulong *a)
+{
+    abi_ulong end = a[0] + aio_ring_size(a[0]);
+    guest_map_forget(a[0], end);
+    abi_long ret = sys_forward(cpu, a);
+    if (ret < 0) {
+        guest_map_add_shared(a[0], end, PROT_READ | PROT_WRITE);
+    }
+    return ret;
+}
+
 /* Other pages of the same file appear in place: protections stay, the code there does not. */
 abi_long sys_remap_file_pages(CPUState *cpu, const abi_ulong *a)
 {

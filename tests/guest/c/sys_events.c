@@ -16,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -311,7 +312,20 @@ static void asynchronous(int file)
     CHECK(syscall(SYS_io_submit, ctx, 1L, list) == 1);
     CHECK(syscall(SYS_io_pgetevents, ctx, 1L, 2L, ev, NULL, NULL) == 1 && ev[0].data == 2 &&
           ev[0].res == 5);
-    CHECK(!strcmp(buf, "async") && syscall(SYS_io_destroy, ctx) == 0);
+    CHECK(!strcmp(buf, "async"));
+
+    /* Its ring is memory like other memory, and may move. */
+    enum { PAGE = 4096 };
+    void *to = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(mprotect((void *)ctx, PAGE, PROT_READ) == 0);
+    CHECK(mremap((void *)ctx, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+    CHECK(mprotect((void *)ctx, PAGE, PROT_READ) < 0 && errno == ENOMEM);
+    CHECK(mprotect(to, PAGE, PROT_READ | PROT_WRITE) == 0);
+    ctx = (aio_context_t)to;
+    CHECK(syscall(SYS_io_submit, ctx, 1L, list) == 1);
+    CHECK(syscall(SYS_io_getevents, ctx, 1L, 2L, ev, NULL) == 1 && ev[0].data == 2);
+    CHECK(syscall(SYS_io_destroy, ctx) == 0);
+    CHECK(mprotect(to, PAGE, PROT_READ) < 0 && errno == ENOMEM);
     CHECK(syscall(SYS_io_destroy, ctx) < 0 && errno == EINVAL);
 }
 

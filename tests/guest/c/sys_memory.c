@@ -191,28 +191,6 @@ static void advice(void)
     close(fd);
 }
 
-/* What a child finds. */
-static void forks(void)
-{
-    char *plain = map(1, RW), *wipe = map(1, RW), *gone = map(1, RW);
-    char *drop = mmap(NULL, PAGE, RW, MAP_ANONYMOUS | 0x08, -1, 0);     /* MAP_DROPPABLE */
-    plain[0] = wipe[0] = gone[0] = 1;
-    if (drop != MAP_FAILED) {
-        drop[0] = 1;
-    }
-    CHECK(madvise(wipe, PAGE, MADV_WIPEONFORK) == 0 && madvise(gone, PAGE, MADV_DONTFORK) == 0);
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
-        CHECK(plain[0] == 1 && wipe[0] == 0 && read_fault(gone) == SEGV_MAPERR);
-        CHECK(drop == MAP_FAILED || drop[0] == 0);
-        _exit(0);
-    }
-    int status;
-    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
-    CHECK(wipe[0] == 1 && gone[0] == 1);
-}
-
 static long status_kb(const char *name)
 {
     char line[200];
@@ -228,6 +206,32 @@ static long status_kb(const char *name)
         fclose(f);
     }
     return kb;
+}
+
+/* What a child finds. */
+static void forks(void)
+{
+    char *plain = map(1, RW), *wipe = map(1, RW), *gone = map(512, RW);
+    char *drop = mmap(NULL, PAGE, RW, MAP_ANONYMOUS | 0x08, -1, 0);     /* MAP_DROPPABLE */
+    plain[0] = wipe[0] = gone[0] = 1;
+    if (drop != MAP_FAILED) {
+        drop[0] = 1;
+    }
+    CHECK(madvise(wipe, PAGE, MADV_WIPEONFORK) == 0 && madvise(gone, PAGE, MADV_DONTFORK) == 0);
+    CHECK(madvise(gone + PAGE, 511 * PAGE, MADV_DONTFORK) == 0);
+    CHECK(madvise(gone + 511 * PAGE, PAGE, MADV_DOFORK) == 0);
+    long size = status_kb("VmSize");
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(plain[0] == 1 && wipe[0] == 0 && read_fault(gone) == SEGV_MAPERR);
+        CHECK(read_fault(gone + 511 * PAGE) == 0 && status_kb("VmSize") <= size - 511 * 4);
+        CHECK(drop == MAP_FAILED || drop[0] == 0);
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(wipe[0] == 1 && gone[0] == 1);
 }
 
 /* The guest's memory is locked, not the emulator's. */

@@ -211,7 +211,7 @@ void lower_xnor(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     }
 }
 
-/* ---- mul, div ---- */
+/* ---- mul ---- */
 
 void lower_mul(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
@@ -256,80 +256,6 @@ void lower_mulhsu(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     emit_alu(e, ALU_AND, w, t, in[1]);
     x86_ro(e, X86_MUL, w, 0, in[1]);
     emit_alu(e, ALU_SUB, w, RDX, opnd_reg(t));
-}
-
-/* Divisor 0 or (signed) -1; rdx is divisor + 1, rax the dividend. */
-static void cold_div(BackendContext *be, ColdStub *s)
-{
-    Emit *e = &be->e;
-    unsigned w = s->op->type == IR_I64;
-    switch (s->op->opcode) {
-    case IR_divu:
-        emit_mov(e, w, RAX, opnd_imm(-1));
-        break;
-    case IR_remu:
-        emit_mov_rr(e, w, RDX, RAX);
-        break;
-    case IR_divs: {
-        emit_alu(e, ALU_CMP, 0, RDX, opnd_imm(0));
-        uint8_t *zero = emit_jcc8(e, X86_NE);
-        x86_rr(e, X86_NEG, w, 0, RAX);
-        cold_return(be, s);
-        emit_here8(e, zero);
-        emit_mov(e, w, RAX, opnd_imm(-1));
-        break;
-    }
-    default:    /* rems: rdx is 0, the result, if the divisor is -1 */
-        emit_alu(e, ALU_CMP, 0, RDX, opnd_imm(0));
-        emit_cmov(e, X86_NE, w, RDX, opnd_reg(RAX));
-        break;
-    }
-    cold_return(be, s);
-}
-
-/* in[0] in rax; quotient in rax, remainder in rdx */
-void lower_div(BackendContext *be, const IrOp *op, const Opnd *in, int d)
-{
-    Emit *e = &be->e;
-    unsigned w = width(op);
-    bool is_signed = op->opcode == IR_divs || op->opcode == IR_rems;
-    const IrTemp *b = op->in[1];
-    uint64_t v = w ? b->value : (uint64_t)(int32_t)b->value;
-    bool check = b->kind != IR_CONST || v == 0 || (is_signed && v == UINT64_MAX);
-    ColdStub *s = NULL;
-    if (check) {
-        s = cold_new(be, cold_div, op, in, d);
-        s->harmless = true;
-        if (!is_signed) {
-            if (in[1].kind == OPND_REG) {
-                emit_alu(e, ALU_CMP, w, in[1].reg, opnd_imm(0));
-            } else {
-                emit_alu_mi(e, ALU_CMP, w, RBP, in[1].disp, 0);
-            }
-            cold_jcc(be, X86_E, s);
-        } else {
-            if (in[1].kind == OPND_REG) {
-                emit_lea(e, w, RDX, in[1].reg, 1);
-            } else {
-                emit_mov(e, w, RDX, in[1]);
-                emit_alu(e, ALU_ADD, w, RDX, opnd_imm(1));
-            }
-            emit_alu(e, ALU_CMP, w, RDX, opnd_imm(1));
-            cold_jcc(be, X86_BE, s);
-        }
-    }
-    if (is_signed) {
-        if (w) {
-            emit_u8(e, 0x48);
-        }
-        emit_u8(e, 0x99);               /* cdq, cqo */
-    } else {
-        emit_zero(e, RDX);
-    }
-    x86_ro(e, is_signed ? X86_IDIV : X86_DIV, w, 0, in[1]);
-    if (s) {
-        cold_back(be, s);
-    }
 }
 
 /* ---- shifts ---- */

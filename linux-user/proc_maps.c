@@ -285,6 +285,61 @@ GString *proc_self_smaps(void)
     return view_smaps(&v);
 }
 
+/* The sum of all the lines of that field. */
+static unsigned long sum_of(const GString *smaps, const char *field, size_t n)
+{
+    unsigned long sum = 0;
+    for (const char *line = smaps->str, *end; (end = strchr(line, '\n')); line = end + 1) {
+        if (strncmp(line, field, n) == 0) {
+            sum += strtoul(line + n, NULL, 10);
+        }
+    }
+    return sum;
+}
+
+/* The host's lines, but of the shares of Pss smaps does not tell: what is not anonymous is a
+ * file's. */
+static unsigned long rolled(const GString *smaps, const char *line, size_t n)
+{
+    if (g_str_has_prefix(line, "Pss_")) {
+        unsigned long all = sum_of(smaps, "Pss:", 4), anon = sum_of(smaps, "Anonymous:", 10);
+        unsigned long dirty = sum_of(smaps, "Pss_Dirty:", 10);
+        return g_str_has_prefix(line, "Pss_Dirty:")  ? dirty
+               : g_str_has_prefix(line, "Pss_Anon:") ? MIN(all, anon)
+               : g_str_has_prefix(line, "Pss_File:") ? all - MIN(all, anon)
+                                                     : 0;
+    }
+    return sum_of(smaps, line, n);
+}
+
+GString *proc_rollup(const char *dir, const GString *smaps)
+{
+    enum { FIELD = 16 };
+    ProcMapLine first, line, all = { .perms = "---p", .name = "[rollup]" };
+    char *path = g_strdup_printf("%s/smaps_rollup", dir), *text = proc_host_text(path);
+    char **lines = g_strsplit(text, "\n", -1), **of_smaps = g_strsplit(smaps->str, "\n", -1);
+    GString *out = NULL;
+    if (lines[0] && lines[1] && proc_map_line(of_smaps[0], &first)) {
+        out = g_string_new(NULL);
+        for (char **l = of_smaps; *l; l++) {
+            all.end = l == of_smaps         ? first.end
+                      : proc_map_line(*l, &line) ? line.end
+                                            : all.end;
+        }
+        all.start = first.start;
+        print_map_line(out, &all);
+        for (char **l = lines + 1; *l && strlen(*l) > FIELD; l++) {
+            g_string_append_printf(out, "%.*s%8lu kB\n", FIELD, *l,
+                                   rolled(smaps, *l, strcspn(*l, ":") + 1));
+        }
+    }
+    g_strfreev(lines);
+    g_strfreev(of_smaps);
+    g_free(text);
+    g_free(path);
+    return out;
+}
+
 GString *proc_other_maps(const char *dir)
 {
     View v;

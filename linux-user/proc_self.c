@@ -133,6 +133,16 @@ static GString *make_smaps(char *dir)
     return proc_is_our_task(dir) ? proc_self_smaps() : proc_other_smaps(dir);
 }
 
+static GString *make_smaps_rollup(char *dir)
+{
+    GString *smaps = make_smaps(dir);
+    GString *out = smaps ? proc_rollup(dir, smaps) : NULL;
+    if (smaps) {
+        g_string_free(smaps, TRUE);
+    }
+    return out;
+}
+
 static char *host_text(const char *dir, const char *name)
 {
     char *path = g_strdup_printf("%s/%s", dir, name);
@@ -259,6 +269,42 @@ static GString *make_stat(char *dir)
     return out;
 }
 
+static void append_limit(GString *out, const char *name, rlim_t limit)
+{
+    char number[24] = "unlimited";
+    if (limit != RLIM_INFINITY) {
+        snprintf(number, sizeof(number), "%lu", (unsigned long)limit);
+    }
+    g_string_append_printf(out, "%s%-20s ", name, number);
+}
+
+/* The host's, but for those limits that we keep. */
+static GString *make_limits(char *dir)
+{
+    static const struct { const char *name; unsigned resource; } kept[] = {
+        { "Max data size             ", RLIMIT_DATA },
+        { "Max address space         ", RLIMIT_AS },
+    };
+    char *text = host_text(dir, "limits");
+    GString *out = g_string_new(NULL);
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        unsigned i = 0;
+        struct rlimit limit;
+        while (i < G_N_ELEMENTS(kept) && !g_str_has_prefix(line, kept[i].name)) {
+            i++;
+        }
+        if (i < G_N_ELEMENTS(kept) && limit_is_kept(kept[i].resource, &limit)) {
+            append_limit(out, kept[i].name, limit.rlim_cur);
+            append_limit(out, "", limit.rlim_max);
+            g_string_append(out, "bytes     \n");
+        } else {
+            g_string_append_len(out, line, end + 1 - line);
+        }
+    }
+    g_free(text);
+    return out;
+}
+
 static GString *make_statm(char *dir)
 {
     enum { PAGE = 4096 };
@@ -332,6 +378,8 @@ static const ProcFile proc_files[] = {
     {"mem", PROC_ANY_TASK, NULL}, /* nothing is made, only noted */
     {"maps", PROC_ANY_TASK, make_maps},
     {"smaps", PROC_ANY_TASK, make_smaps},
+    {"smaps_rollup", PROC_ANY_TASK, make_smaps_rollup},
+    {"limits", PROC_TASK, make_limits},
     {"cmdline", PROC_TASK, make_cmdline},
     {"environ", PROC_TASK, make_environ},
     {"auxv", PROC_TASK, make_auxv},

@@ -52,7 +52,7 @@ bool proc_runs_file(const struct stat *file);
 
 /* ---- which file a path means ---- */
 
-enum { PROC_TAIL = 11 }; /* room for the longest name of such a file after a slash */
+enum { PROC_TAIL = 13 }; /* room for the longest name of such a file after a slash */
 /* The last component of a guest path, in tail, if it is as short as the names of such files; else
  * "". */
 const char *proc_last_name(abi_ulong path, char tail[PROC_TAIL]);
@@ -72,6 +72,8 @@ extern bool proc_texts_made;
 abi_long proc_text_fd(const char *path, const GString *text, int flags);
 /* True when fd reads such a text, of that path. */
 bool proc_text_of(int fd, char path[PATH_MAX]);
+/* What fstat() found: if that is such a text, *st becomes that of its file. */
+void proc_text_stat(int fd, struct stat *st);
 /* What a link of /proc/PID/fd says, which is changed: such a text has the name of its file. */
 const char *proc_text_shown(char *target);
 /* What is open as fd is open as `number` instead, whose file is closed. */
@@ -103,6 +105,8 @@ GString *proc_self_smaps(void);
  * into. */
 GString *proc_other_maps(const char *dir);
 GString *proc_other_smaps(const char *dir);
+/* What smaps_rollup of that directory shows where smaps is this text. */
+GString *proc_rollup(const char *dir, const GString *smaps);
 
 /* The size of its address space; false: likewise. */
 bool proc_other_size(const char *dir, abi_ulong *size);

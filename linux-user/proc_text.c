@@ -49,6 +49,16 @@ bool proc_text_of(int fd, char path[PATH_MAX])
     return shown != target;
 }
 
+void proc_text_stat(int fd, struct stat *st)
+{
+    char path[PATH_MAX];
+    struct stat file;
+    if (st->st_nlink == 0 && S_ISREG(st->st_mode) && proc_text_of(fd, path) &&
+        stat(path, &file) == 0) {
+        *st = file;
+    }
+}
+
 abi_long proc_take_place(int fd, int number, int flags)
 {
     dup3(fd, number, flags & O_CLOEXEC);

@@ -6,6 +6,7 @@
 
 #include <glib.h>
 #include <limits.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -99,5 +100,8 @@ typedef struct FdRoom {
 } FdRoom;
 bool fd_room_make(FdRoom *room);
 void fd_room_end(FdRoom *room);
+
+/* A resource limit of the guest's that the host is not told (sys_misc.c): is there one? */
+bool limit_is_kept(unsigned resource, struct rlimit *limit);
 
 #endif

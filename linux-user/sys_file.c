@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "linux-user/abi_structs.h"
@@ -525,10 +527,25 @@ abi_long sys_newfstatat(CPUState *cpu, const abi_ulong *a)
         ret = stat(program, &st) < 0 ? -errno : 0;
         path = host_arg(program);
     }
+    if (ret == 0 && a[3] & AT_EMPTY_PATH) {
+        proc_text_stat((int)a[0], &st);
+    }
     if (ret == 0) {
         owner_show((int)a[0], path, st.st_mode, &st.st_uid, &st.st_gid);
     }
     return ret < 0 ? ret : stat_to_guest(a[2], &st);
+}
+
+abi_long sys_fstatfs(CPUState *cpu, const abi_ulong *a)
+{
+    char path[PATH_MAX];
+    struct statfs fs;
+    abi_long ret = host_call(__NR_fstatfs, a[0], shift_arg(a[1]), 0, 0, 0, 0);
+    if (ret == 0 && guest_read(&fs, a[1], sizeof(fs)) && fs.f_type == TMPFS_MAGIC &&
+        proc_text_of((int)a[0], path)) {
+        ret = host_call(__NR_statfs, host_arg(path), shift_arg(a[1]), 0, 0, 0, 0);
+    }
+    return ret;
 }
 
 abi_long sys_fstat(CPUState *cpu, const abi_ulong *a)
@@ -536,6 +553,7 @@ abi_long sys_fstat(CPUState *cpu, const abi_ulong *a)
     struct stat st;
     abi_long ret = host_call(__NR_fstat, a[0], host_arg(&st), 0, 0, 0, 0);
     if (ret == 0) {
+        proc_text_stat((int)a[0], &st);
         owner_show((int)a[0], 0, st.st_mode, &st.st_uid, &st.st_gid);
     }
     return ret < 0 ? ret : stat_to_guest(a[1], &st);
@@ -557,6 +575,9 @@ abi_long sys_statx(CPUState *cpu, const abi_ulong *a)
     if (G_UNLIKELY(proc_is_emulator(makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino)) &&
         (program = program_meant(a[0], path, a[2], buf))) {
         ret = host_call(__NR_statx, (abi_ulong)AT_FDCWD, host_arg(program), a[2], a[3],
+                        shift_arg(a[4]), 0);
+    } else if (a[2] & AT_EMPTY_PATH && st.stx_nlink == 0 && proc_text_of((int)a[0], buf)) {
+        ret = host_call(__NR_statx, (abi_ulong)AT_FDCWD, host_arg(buf), 0, a[3],
                         shift_arg(a[4]), 0);
     }
     if (G_UNLIKELY(ret == 0 && ids.on) && guest_read(&st, a[4], sizeof(st))) {

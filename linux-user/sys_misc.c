@@ -71,6 +71,15 @@ static abi_ulong kept_cur(unsigned resource)
     return kept[resource].set ? kept[resource].limit.rlim_cur : RLIM_INFINITY;
 }
 
+bool limit_is_kept(unsigned resource, struct rlimit *limit)
+{
+    pthread_mutex_lock(&limits_lock);
+    bool set = kept[resource].set;
+    *limit = kept[resource].limit;
+    pthread_mutex_unlock(&limits_lock);
+    return set;
+}
+
 /* As prlimit64() on ourselves. */
 static abi_long kept_limit(unsigned resource, const struct rlimit *new, struct rlimit *old)
 {

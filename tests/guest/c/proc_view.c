@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/statfs.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -351,6 +353,67 @@ static void limited(void)
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
+/* What is opened is the file that the path names, of that file system. */
+static void are_files(void)
+{
+    static const char *const names[] = { "/proc/cpuinfo", "/proc/self/maps", "/proc/self/stat",
+                                         "/proc/self/limits", "/proc/self/auxv" };
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct stat named, opened, asked;
+        struct statfs fs;
+        struct statx x;
+        int fd = open(names[i], O_RDONLY);
+        CHECK(stat(names[i], &named) == 0 && syscall(SYS_fstat, fd, &opened) == 0);
+        CHECK(named.st_dev == opened.st_dev && named.st_ino == opened.st_ino);
+        CHECK(named.st_mode == opened.st_mode && opened.st_size == 0 && opened.st_nlink == 1);
+        CHECK(syscall(SYS_newfstatat, fd, "", &asked, AT_EMPTY_PATH) == 0);
+        CHECK(asked.st_ino == named.st_ino && asked.st_mode == named.st_mode);
+        CHECK(statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &x) == 0);
+        CHECK(x.stx_ino == named.st_ino && x.stx_size == 0);
+        CHECK(fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC);
+        close(fd);
+    }
+}
+
+static void limits(void)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rlimit as = { 3ul << 30, 4ul << 30 }, data = { 1 << 30, RLIM_INFINITY };
+        CHECK(setrlimit(RLIMIT_AS, &as) == 0 && setrlimit(RLIMIT_DATA, &data) == 0);
+        slurp("/proc/self/limits");
+        CHECK(strstr(text, "\nMax address space         3221225472           4294967296           "
+                           "bytes     \n"));
+        CHECK(strstr(text, "\nMax data size             1073741824           unlimited            "
+                           "bytes     \n"));
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static long sum_of(const char *file, const char *field)
+{
+    long sum = 0;
+    for (const char *p = slurp(file); (p = strstr(p, field)); p++) {
+        sum += p[-1] == '\n' ? atol(p + strlen(field)) : 0;
+    }
+    return sum;
+}
+
+static void rollup(void)
+{
+    enum { CHANGES = 512 };
+    char first[20], rolled[20];
+    CHECK(sscanf(slurp("/proc/self/maps"), "%19[0-9a-f]", first) == 1);
+    CHECK(sscanf(slurp("/proc/self/smaps_rollup"), "%19[0-9a-f]", rolled) == 1);
+    CHECK(strcmp(first, rolled) == 0 && strstr(text, " ---p 00000000 00:00 0 "));
+    CHECK(strstr(text, "[rollup]\n"));
+    long all = sum_of("/proc/self/smaps", "Rss:");
+    CHECK(labs(sum_of("/proc/self/smaps_rollup", "Rss:") - all) < CHANGES);
+    CHECK(sum_of("/proc/self/smaps_rollup", "Pss_Anon:") > 0);
+}
+
 int main(void)
 {
     no_emulator(getpid(), "maps");
@@ -361,6 +424,9 @@ int main(void)
     own_status();
     bounds();
     limited();
+    are_files();
+    limits();
+    rollup();
     another();
     return 0;
 }

@@ -306,6 +306,14 @@ static bool advice_changes_bytes(int advice)
            advice == ADV_GUARD_REMOVE;
 }
 
+abi_ulong guest_mapped_end(abi_ulong addr, abi_ulong end)
+{
+    mmap_begin(addr, end - addr);
+    abi_ulong mapped = guest_map_run_end(addr, end);
+    mmap_end();
+    return mapped;
+}
+
 abi_long guest_madvise(abi_ulong addr, abi_ulong len, int advice)
 {
     mmap_begin(addr, len);

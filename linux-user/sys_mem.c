@@ -2,9 +2,11 @@
  * linux-user/sys_mem.c: system calls on the address space. mmap.c does the work; what does not
  * change the map is forwarded by the table.
  */
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "linux-user/host_nr.h"
 #include "linux-user/mmap.h"
 #include "linux-user/rseq.h"
 #include "linux-user/sys_common.h"
@@ -48,6 +50,23 @@ abi_long sys_mremap(CPUState *cpu, const abi_ulong *a)
 abi_long sys_madvise(CPUState *cpu, const abi_ulong *a)
 {
     return guest_madvise(a[0], a[1], (int)a[2]);
+}
+
+/* mlock, mlock2, munlock, msync, mincore, mbind, mseal: the host is asked up to the first page that
+ * is not the guest's, where it may have something of ours. */
+abi_long sys_of_pages(CPUState *cpu, const abi_ulong *a)
+{
+    abi_ulong start = a[0] & ~(abi_ulong)4095, end = (a[0] + a[1] + 4095) & ~(abi_ulong)4095;
+    abi_ulong mapped = end > start ? guest_mapped_end(start, end) : end;
+    if (mapped == end) {
+        return sys_forward_blocking(cpu, a);
+    }
+    int nr = current_row(cpu)->host_nr;
+    abi_ulong part[6];
+    memcpy(part, a, sizeof(part));
+    part[1] = nr == __NR_mseal || mapped <= a[0] ? 0 : mapped - a[0];
+    abi_long ret = sys_forward_blocking(cpu, part);
+    return ret < 0 ? ret : nr == __NR_mbind ? -EFAULT : -ENOMEM;
 }
 
 abi_long sys_brk(CPUState *cpu, const abi_ulong *a)

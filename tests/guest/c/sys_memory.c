@@ -342,6 +342,61 @@ static void barriers(void)
     CHECK(!(known & REGISTRATIONS) || (syscall(SYS_membarrier, REGISTRATIONS, 0, 0) & REGISTER));
 }
 
+/* Is the page of the line's address in maps? */
+static int in_maps(unsigned long addr)
+{
+    char line[512];
+    unsigned long start, end;
+    int found = 0;
+    FILE *f = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof(line), f)) {
+        found |= sscanf(line, "%lx-%lx", &start, &end) == 2 && addr >= start && addr < end;
+    }
+    fclose(f);
+    return found;
+}
+
+static void nothing_there(unsigned long a)
+{
+    unsigned char vec[4];
+    void *page = (void *)a;
+    int mode, status = 0;
+    FAILS(ENOMEM, mincore(page, 4096, vec));
+    FAILS(ENOMEM, mlock(page, 4096));
+    FAILS(ENOMEM, syscall(SYS_mlock2, page, 4096, 0));
+    FAILS(ENOMEM, munlock(page, 4096));
+    FAILS(ENOMEM, msync(page, 4096, MS_ASYNC));
+    FAILS(ENOMEM, madvise(page, 4096, MADV_DONTNEED));
+    if (syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0) == 0) {
+        FAILS(EFAULT, syscall(SYS_mbind, page, 4096, 0, NULL, 0, 0));
+    }
+    if (syscall(462, NULL, 0, 0) == 0) {                /* mseal */
+        FAILS(ENOMEM, syscall(462, page, 4096, 0));
+    }
+}
+
+/* Where maps shows nothing there is nothing, though the host, whose own view of the same process is
+ * not made by anybody, may have something. */
+static void not_mapped(void)
+{
+    char line[512];
+    unsigned char vec;
+    unsigned long addr;
+    volatile char deep[256 * 1024];
+    nothing_there(1ul << 36 | 0x5000);
+    FILE *f = fopen("/proc/self/numa_maps", "r");
+    while (f && fgets(line, sizeof(line), f)) {
+        if (sscanf(line, "%lx", &addr) == 1 && !in_maps(addr)) {
+            nothing_there(addr);
+        }
+    }
+    if (f) {
+        fclose(f);
+    }
+    deep[0] = 1;            /* the stack has grown */
+    CHECK(mincore((void *)((unsigned long)deep & -4096), 4096, &vec) == 0 && vec & 1);
+}
+
 int main(void)
 {
     struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
@@ -355,6 +410,7 @@ int main(void)
     locks();
     sealed();
     of_others();
+    not_mapped();
     barriers();
     return 0;
 }

@@ -28,11 +28,12 @@
 #include "linux-user/mdwe.h"
 #include "linux-user/owner.h"
 #include "linux-user/proc_self.h"
+#include "linux-user/script.h"
 #include "linux-user/seccomp.h"
 #include "linux-user/sys_common.h"
 #include "linux-user/thread.h"
 
-enum { SCRIPT_DEPTH = 5, SCRIPT_LINE = 256 };
+enum { SCRIPT_DEPTH = 5 };
 enum { AT_EXECVE_CHECK_ = 0x10000 };            /* of Linux 6.14 */
 
 /* O_PATH descriptor of our executable, or -1: /proc/self/exe will do. Set once, before the root
@@ -195,19 +196,21 @@ static abi_long exec_file_open(ExecFile *f)
     return 0;
 }
 
-/* The interpreter of the script fd; false: none is named. */
-static bool script_interpreter(int fd, char line[SCRIPT_LINE + 1])
+/* Would a kernel execute the RISC-V program fd? 0 or -errno. */
+static abi_long elf_check(int fd)
 {
-    ssize_t n = pread(fd, line, SCRIPT_LINE, 0);
-    if (n < 3) {
-        return false;
+    char name[PATH_MAX], buf[PATH_MAX];
+    abi_long ret = elf_check_program(fd, name);
+    if (ret < 0 || !*name) {
+        return ret;
     }
-    line[n] = '\0';
-    line[strcspn(line, "\n")] = '\0';
-    char *p = line + 2 + strspn(line + 2, " \t");
-    p[strcspn(p, " \t")] = '\0';
-    memmove(line, p, strlen(p) + 1);
-    return *line;
+    ExecFile interp = { .dirfd = AT_FDCWD, .path = path_resolve(name, buf, true), .fd = -1 };
+    ret = exec_file_open(&interp);
+    if (interp.fd >= 0) {
+        ret = elf_check_interp(interp.fd);
+        close(interp.fd);
+    }
+    return ret;
 }
 
 /* Does rivet run this file? 1 yes, 0 no (the host kernel shall say what it is), or -errno. */
@@ -218,16 +221,19 @@ static abi_long runs_here(ExecFile *f)
     for (int depth = 0; depth <= SCRIPT_DEPTH; depth++) {
         ExecKind kind = exec_kind(at);
         if (kind != EXEC_SCRIPT) {
-            ret = kind == EXEC_RISCV;
+            ret = kind == EXEC_RISCV ? elf_check(at) : 0;
+            ret = ret < 0 ? ret : kind == EXEC_RISCV;
             break;
         }
-        char line[SCRIPT_LINE + 1], buf[PATH_MAX];
-        if (!script_interpreter(at, line)) {
+        char *name, *arg, buf[PATH_MAX];
+        if (!script_parse(at, &name, &arg)) {
             ret = -ENOEXEC;
             break;
         }
-        ExecFile interp = { .dirfd = AT_FDCWD, .path = path_resolve(line, buf, true), .fd = -1 };
+        ExecFile interp = { .dirfd = AT_FDCWD, .path = path_resolve(name, buf, true), .fd = -1 };
         ret = exec_file_open(&interp);
+        g_free(name);
+        g_free(arg);
         ret = ret == 0 && interp.fd < 0 ? -EACCES : ret;
         if (ret < 0) {
             break;

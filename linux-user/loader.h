@@ -5,6 +5,7 @@
 #define LINUX_USER_LOADER_H
 
 #include <glib.h>
+#include <limits.h>
 
 #include "linux-user/task.h"
 
@@ -14,6 +15,10 @@ bool elf_load(int fd, const char *path, GError **err);
 /* What a file is, for execve() and main: reads its first bytes. */
 typedef enum ExecKind { EXEC_RISCV, EXEC_SCRIPT, EXEC_HOST, EXEC_OTHER_ELF, EXEC_UNKNOWN } ExecKind;
 ExecKind exec_kind(int fd);
+/* elf_check.c: would the kernel execute the RISC-V file fd? 0 or -errno; interp: which interpreter
+ * it names, or "". And that one, opened? */
+abi_long elf_check_program(int fd, char interp[PATH_MAX]);
+abi_long elf_check_interp(int fd);
 /* The error of main for an unusable file; domain RIVET_LOAD_ERROR, code = exit status. */
 #define RIVET_LOAD_ERROR (g_quark_from_static_string("rivet-load"))
 

@@ -452,7 +452,7 @@ static abi_long exec_host(Scratch *s, const ExecFile *f, char **envp)
 static bool needs_kernel(const ExecFile *f)
 {
     return f->set_user || f->set_group || f->has_caps ||
-           (self_fd < 0 && access("/proc/self/exe", F_OK) < 0);
+           (self_fd < 0 && access("/proc/thread-self/exe", F_OK) < 0);
 }
 
 static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong envp)

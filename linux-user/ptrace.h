@@ -33,7 +33,8 @@ enum { TRACE_STOP = 0x52565000, TRACE_KICK = -0x52565001 };
 enum {
     TRACE_EVENT_FORK = 1, TRACE_EVENT_VFORK, TRACE_EVENT_CLONE, TRACE_EVENT_EXEC,
     TRACE_EVENT_VFORK_DONE, TRACE_EVENT_EXIT, TRACE_EVENT_SECCOMP, TRACE_EVENT_STOP = 128,
-    TRACE_SYSGOOD = 1,          /* option; the others are 1 << event */
+    TRACE_SYSGOOD = 1,          /* options; the others are 1 << event */
+    TRACE_SUSPEND_SECCOMP = 1 << 21,
 };
 enum { SYSCALL_OP_NONE, SYSCALL_OP_ENTRY, SYSCALL_OP_EXIT, SYSCALL_OP_SECCOMP };
 /* Said to the tracer by a stop that is none for the guest. */

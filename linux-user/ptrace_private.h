@@ -47,8 +47,8 @@ typedef struct Tracee {
 
 enum {
     OPTIONS_KNOWN = 0x3000ff,       /* PTRACE_O_MASK */
-    OPTIONS_HOST = 0x10006e,        /* EXITKILL, and the events of processes but for EXEC: what
-                                     * the host does for guests */
+    OPTIONS_HOST = 0x30006e,        /* EXITKILL, SUSPEND_SECCOMP, and the events of processes but
+                                     * for EXEC: what the host does for guests */
     OPTION_EXEC = 1 << TRACE_EVENT_EXEC,
     OPTIONS_BIRTHS = 1 << TRACE_EVENT_FORK | 1 << TRACE_EVENT_VFORK | 1 << TRACE_EVENT_CLONE,
 };
@@ -98,7 +98,7 @@ pid_t tracee_status(pid_t tid, const char *field);
 void ptrace_make_kick(siginfo_t *kick);
 /* Interrupt it: it looks at its TraceState. */
 bool tracee_kick(const Tracee *t);
-/* The host's options that the guest's imply. It is stopped. */
-void tracee_set_options(Tracee *t, uint32_t options);
+/* The host's options that the guest's imply; false: the tracer may not set them. It is stopped. */
+bool tracee_set_options(Tracee *t, uint32_t options);
 
 #endif

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "linux-user/ptrace_private.h"
+#include "linux-user/seccomp.h"
 #include "linux-user/signal_private.h"
+#include "linux-user/user_dispatch.h"
 
 /* Grows when memory of a tracee is written. */
 static _Atomic unsigned memory_writes;
@@ -330,7 +332,11 @@ enum {
     PEEKSIGINFO = 0x4209,
     GETSIGMASK = 0x420a,
     SETSIGMASK = 0x420b,
+    SECCOMP_GET_FILTER = 0x420c,
+    SECCOMP_GET_METADATA = 0x420d,
     GET_SYSCALL_INFO = 0x420e,
+    SET_SYSCALL_USER_DISPATCH_CONFIG = 0x4210,
+    GET_SYSCALL_USER_DISPATCH_CONFIG = 0x4211,
     SET_SYSCALL_INFO = 0x4212,
 };
 
@@ -372,6 +378,50 @@ static abi_long signal_mask(Tracee *t, bool set, abi_ulong size, abi_ulong addr)
     return 0;
 }
 
+/* ---- filters and dispatch of system calls ---- */
+
+/* The host knows the filters by their shadows, and who may see them. */
+static abi_long seccomp_filter(Tracee *t, abi_ulong nth, abi_ulong out)
+{
+    abi_long ret =
+        host_ptrace(SECCOMP_GET_FILTER, t->tid, nth, t->foreign ? g2h_or_null(out) : NULL);
+    if (ret < 0 || t->foreign) {
+        return ret;
+    }
+    return tracee_know_task(t) ? seccomp_fetch(t->tid, t->task, nth, out) : -ESRCH;
+}
+
+static abi_long dispatch_config(Tracee *t, long request, abi_ulong size, abi_ulong addr)
+{
+    struct { uint64_t mode, selector, start, len; } c;
+    UserDispatch d;
+    if (t->foreign) {
+        return host_ptrace(request, t->tid, size, g2h(addr));
+    }
+    if (size != sizeof(c)) {
+        return -EINVAL;
+    }
+    if (!tracee_know_task(t)) {
+        return -ESRCH;
+    }
+    abi_ulong at = t->task + offsetof(Task, dispatch);
+    if (request == SET_SYSCALL_USER_DISPATCH_CONFIG) {
+        if (!guest_read(&c, addr, sizeof(c))) {
+            return -EFAULT;
+        }
+        abi_long ret = user_dispatch_make(&d, c.mode, c.start, c.len, c.selector);
+        return ret < 0 || tracee_write(t->tid, at, &d, sizeof(d)) ? ret : -ESRCH;
+    }
+    if (!tracee_read(t->tid, at, &d, sizeof(d))) {
+        return -ESRCH;
+    }
+    c.mode = d.on;
+    c.selector = d.selector;
+    c.start = d.start;
+    c.len = d.len;
+    return guest_write(addr, &c, sizeof(c)) ? 0 : -EFAULT;
+}
+
 /* ---- the call ---- */
 
 /* Of a tracee that is stopped. */
@@ -401,8 +451,10 @@ static abi_long request_stopped(Tracee *t, long request, abi_ulong addr, abi_ulo
         if (data & ~(abi_ulong)OPTIONS_KNOWN) {
             return -EINVAL;
         }
+        if (!tracee_set_options(t, (uint32_t)data)) {
+            return -EPERM;
+        }
         t->ts.basics.options = (uint32_t)data;
-        tracee_set_options(t, (uint32_t)data);
         return 0;
     case PTRACE_GETEVENTMSG:
         if (t->state == TRACEE_STOPPED || t->ended) {
@@ -421,6 +473,13 @@ static abi_long request_stopped(Tracee *t, long request, abi_ulong addr, abi_ulo
     case PTRACE_GETREGSET:
     case PTRACE_SETREGSET:
         return regset(t, request == PTRACE_SETREGSET, addr, data);
+    case SECCOMP_GET_FILTER:
+        return seccomp_filter(t, addr, data);
+    case SECCOMP_GET_METADATA:
+        return host_ptrace(request, t->tid, addr, g2h(data));
+    case SET_SYSCALL_USER_DISPATCH_CONFIG:
+    case GET_SYSCALL_USER_DISPATCH_CONFIG:
+        return dispatch_config(t, request, addr, data);
     case GET_SYSCALL_INFO:
         return syscall_info(t, addr, data);
     case SET_SYSCALL_INFO:

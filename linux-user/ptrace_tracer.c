@@ -239,10 +239,12 @@ bool tracee_kick(const Tracee *t)
                         &kick) == 0;
 }
 
-void tracee_set_options(Tracee *t, uint32_t options)
+bool tracee_set_options(Tracee *t, uint32_t options)
 {
     uint64_t host = (options & (t->foreign ? OPTIONS_KNOWN : OPTIONS_HOST)) | OPTION_EXEC;
-    t->options_set = host_ptrace(PTRACE_SETOPTIONS, t->tid, 0, (void *)(uintptr_t)host) == 0;
+    abi_long ret = host_ptrace(PTRACE_SETOPTIONS, t->tid, 0, (void *)(uintptr_t)host);
+    t->options_set = ret == 0 || ret == -EPERM;
+    return ret != -EPERM;
 }
 
 /* A child that the host has attached for us. */

@@ -17,6 +17,7 @@
 #include <linux/audit.h>
 #include <linux/prctl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -27,6 +28,7 @@
 #include "exec/fork_page.h"
 #include "linux-user/bpf_filter.h"
 #include "linux-user/loader.h"
+#include "linux-user/ptrace_private.h"
 #include "linux-user/sys_common.h"
 #include "linux-user/thread.h"
 
@@ -192,7 +194,8 @@ static abi_long judge(CPUState *cpu, abi_ulong *call, const abi_ulong *a, bool t
     Task *task = cpu->opaque;
     abi_ulong nr = *call;
     const SeccompFilter *f = atomic_load(&task->seccomp), *by = NULL;
-    if (vdso_answers(cpu->env.pc - 4, nr)) {
+    if (vdso_answers(cpu->env.pc - 4, nr) ||
+        (task->trace.basics.options & TRACE_SUSPEND_SECCOMP)) {
         return SECCOMP_GO_ON;
     }
     if (f == &strict) {
@@ -296,13 +299,35 @@ static void sync_one(CPUState *cpu, void *opaque)
     }
 }
 
+static void find_one(CPUState *cpu, void *opaque)
+{
+    const Task *task = cpu->opaque;
+    int *tid = opaque;
+    *tid = task && task->tid == *tid ? 0 : *tid;
+}
+
+/* The host cannot synchronize thread tid, which the guest has seen end: so will the host soon,
+ * and leave it out, but for a leader before Linux 6.11. */
+static bool has_ended(abi_long tid)
+{
+    int find = (int)tid;
+    cpu_foreach(find_one, &find);
+    return find != 0;
+}
+
 /* The host kernel has the last word; what it accepts is in force. */
 static abi_long install(CPUState *cpu, abi_ulong flags, SeccompFilter *f)
 {
+    enum { TRIES = 10000 };
     Task *task = cpu->opaque;
     pthread_mutex_lock(&seccomp_lock);
     SeccompFilter *now = atomic_load(&task->seccomp);
     abi_long ret = path_too_long(now, f->cost) ? -ENOMEM : install_shadow(flags);
+    bool is_tid = ret > 0 && !(flags & SECCOMP_FILTER_FLAG_NEW_LISTENER);
+    for (int i = 0; ret > 0 && is_tid && i < TRIES && has_ended(ret); i++) {
+        sched_yield();
+        ret = install_shadow(flags);
+    }
     if (ret == 0 || (ret > 0 && (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER))) {
         f->older = filter_ref(now);
         set_filter(task, f);
@@ -428,6 +453,37 @@ bool seccomp_restore(Task *task, int fd)
     close(fd);
     atomic_store(&task->seccomp, chain);
     return good && chain;
+}
+
+/* ---- seen by a tracer ---- */
+
+/* How many filters there are from f on in the memory of tid; *nth: the n-th oldest, or 0. */
+static unsigned filters_from(pid_t tid, uint64_t f, uint64_t n, uint64_t *nth)
+{
+    struct SeccompFilter *older;
+    unsigned count = 0;
+    if (f && tracee_read(tid, f + offsetof(SeccompFilter, older), &older, sizeof(older))) {
+        count = filters_from(tid, (uint64_t)(uintptr_t)older, n, nth) + 1;
+        *nth = count == n + 1 ? f : *nth;
+    }
+    return count;
+}
+
+abi_long seccomp_fetch(pid_t tid, uint64_t task, uint64_t n, abi_ulong out)
+{
+    struct sock_filter insn[BPF_MAXINSNS];
+    uint64_t newest, f = 0;
+    uint16_t len;
+    if (!tracee_read(tid, task + offsetof(Task, seccomp), &newest, sizeof(newest)) ||
+        !filters_from(tid, newest, n, &f) || !f) {
+        return -ENOENT;
+    }
+    if (!tracee_read(tid, f + offsetof(SeccompFilter, len), &len, sizeof(len)) ||
+        len > BPF_MAXINSNS ||
+        !tracee_read(tid, f + offsetof(SeccompFilter, insn), insn, len * sizeof(insn[0]))) {
+        return -ESRCH;
+    }
+    return !out || guest_write(out, insn, len * sizeof(insn[0])) ? len : -EFAULT;
 }
 
 /* ---- listeners ---- */

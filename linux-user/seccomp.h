@@ -32,6 +32,10 @@ void seccomp_fork_child(void);
 int seccomp_save(Task *task);
 bool seccomp_restore(Task *task, int fd);
 
+/* The n-th oldest filter of tid, whose Task is at `task` and which we trace, to `out`, which may be
+ * 0: its length or -errno. */
+abi_long seccomp_fetch(pid_t tid, uint64_t task, uint64_t n, abi_ulong out);
+
 /* The ioctls of a listener whose numbers and answers are the guest's (linux/seccomp.h). */
 abi_long seccomp_notif_recv(abi_ulong fd, abi_ulong arg);
 abi_long seccomp_notif_send(abi_ulong fd, abi_ulong arg);

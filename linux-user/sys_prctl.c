@@ -66,7 +66,8 @@ static abi_long prctl_set_seccomp(CPUState *cpu, const abi_ulong *a)
 
 static abi_long prctl_set_syscall_user_dispatch(CPUState *cpu, const abi_ulong *a)
 {
-    return user_dispatch_set(cpu->opaque, a);
+    Task *task = cpu->opaque;
+    return user_dispatch_make(&task->dispatch, a[1], a[2], a[3], a[4]);
 }
 
 static abi_long prctl_get_tid_address(CPUState *cpu, const abi_ulong *a)

@@ -16,9 +16,9 @@ enum { SELECTOR_ALLOW, SELECTOR_BLOCK };
 enum { SYS_USER_DISPATCH_ = 2 };                            /* si_code of SIGSYS */
 #define GUEST_TASK_SIZE ((abi_ulong)1 << 47)
 
-abi_long user_dispatch_set(Task *task, const abi_ulong *a)
+abi_long user_dispatch_make(UserDispatch *d, abi_ulong mode, abi_ulong start, abi_ulong len,
+                            abi_ulong selector)
 {
-    abi_ulong mode = a[1], start = a[2], len = a[3], selector = a[4];
     switch (mode) {
     case MODE_OFF:
         if (start || len || selector) {
@@ -43,7 +43,7 @@ abi_long user_dispatch_set(Task *task, const abi_ulong *a)
     if (selector >= GUEST_TASK_SIZE) {
         return -EFAULT;
     }
-    task->dispatch = (UserDispatch){ mode != MODE_OFF, start, len, selector };
+    *d = (UserDispatch){ mode != MODE_OFF, start, len, selector };
     return 0;
 }
 

@@ -7,7 +7,9 @@
 
 #include "linux-user/task.h"
 
-abi_long user_dispatch_set(Task *task, const abi_ulong *a);
+/* What the call (or a tracer) asks for: 0 and *d, or -errno. */
+abi_long user_dispatch_make(UserDispatch *d, abi_ulong mode, abi_ulong start, abi_ulong len,
+                            abi_ulong selector);
 
 /* task->dispatch.on, env->pc is behind the ecall: true if the call became a signal instead. */
 __attribute__((noinline)) bool user_dispatch(CPUState *cpu);

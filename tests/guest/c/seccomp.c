@@ -17,8 +17,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
@@ -387,6 +389,36 @@ static void not_synchronized(void)
     pthread_join(t, NULL);
 }
 
+static void *filters_all(void *leader)
+{
+    CHECK(pthread_join((pthread_t)leader, NULL) == 0);
+    CHECK(on_call(SECCOMP_FILTER_FLAG_TSYNC, SYS_getpgid, SECCOMP_RET_ERRNO | 6) == 0);
+    _exit(0);
+}
+
+/* A thread that has ended, with a filter of its own, is none to be synchronized (Linux 6.11). */
+static void leader_ended(void)
+{
+    struct utsname u;
+    int major, minor;
+    CHECK(uname(&u) == 0 && sscanf(u.release, "%d.%d", &major, &minor) == 2);
+    if (major * 100 + minor < 611) {
+        return;
+    }
+    for (int i = 0; i < 50; i++) {
+        int status;
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+            pthread_t t;
+            CHECK(pthread_create(&t, NULL, filters_all, (void *)pthread_self()) == 0);
+            CHECK(on_call(0, SYS_getppid, SECCOMP_RET_ERRNO | 5) == 0);
+            pthread_exit(NULL);
+        }
+        CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    }
+}
+
 static void *in_thread(void *arg)
 {
     CHECK(raw_getppid() == -8);
@@ -496,6 +528,50 @@ static void supervisor(void)
     CHECK(getppid() > 0);
 }
 
+/* ---- a tracer ---- */
+
+enum { GET_FILTER = 0x420c, GET_METADATA = 0x420d, SUSPEND_SECCOMP = 1 << 21 };
+
+/* Only one who may do everything sees filters, and does without them. */
+static void traced(void)
+{
+    struct { uint64_t nth, flags; } data = { 0, 9 };
+    struct sock_filter f[BPF_MAXINSNS];
+    int status;
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        CHECK(on_call(SECCOMP_FILTER_FLAG_LOG, SYS_getppid, SECCOMP_RET_ERRNO | 5) == 0);
+        CHECK(INSTALL(0, RETURN(SECCOMP_RET_ALLOW)) == 0);
+        CHECK(ptrace(PTRACE_TRACEME, 0, 0, 0) == 0 && raise(SIGSTOP) == 0);
+        CHECK(raw_getppid() > 0);
+        CHECK(raise(SIGSTOP) == 0);
+        CHECK(raw_getppid() == -5);
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
+    if (ptrace(GET_METADATA, pid, sizeof(data), &data) < 0) {
+        CHECK(errno == EACCES || errno == EIO);
+        FAILS(errno, ptrace(GET_FILTER, pid, 0, f));
+        FAILS(errno == EACCES ? EPERM : EINVAL, ptrace(PTRACE_SETOPTIONS, pid, 0, SUSPEND_SECCOMP));
+        CHECK(kill(pid, SIGKILL) == 0);
+        return;
+    }
+    CHECK(data.flags == SECCOMP_FILTER_FLAG_LOG);
+    data.nth = 1;
+    CHECK(ptrace(GET_METADATA, pid, 64, &data) == sizeof(data) && data.flags == 0);
+    FAILS(EINVAL, ptrace(GET_METADATA, pid, 4, &data));
+    CHECK(ptrace(GET_FILTER, pid, 0, NULL) == 4 && ptrace(GET_FILTER, pid, 1, NULL) == 1);
+    CHECK(ptrace(GET_FILTER, pid, 0, f) == 4 && f[1].k == SYS_getppid);
+    FAILS(ENOENT, ptrace(GET_FILTER, pid, 2, f));
+    FAILS(EFAULT, ptrace(GET_FILTER, pid, 0, (void *)8));
+    CHECK(ptrace(PTRACE_SETOPTIONS, pid, 0, SUSPEND_SECCOMP) == 0);
+    CHECK(ptrace(PTRACE_CONT, pid, 0, 0) == 0);
+    CHECK(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
+    CHECK(ptrace(PTRACE_DETACH, pid, 0, 0) == 0);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) {
@@ -524,7 +600,9 @@ int main(int argc, char **argv)
     GOOD(thread_killed);
     GOOD(synchronized);
     GOOD(not_synchronized);
+    GOOD(leader_ended);
     GOOD(inherited);
+    GOOD(traced);
     CHECK(run_child(strict) == 17 << 8);
     KILLED(strict_dies, SIGKILL);
     GOOD(supervisor);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -96,6 +97,50 @@ static int child_with(volatile char *byte)
     return status;
 }
 
+/* A tracer sees and sets it (Linux 6.4). */
+static void by_tracer(void)
+{
+    enum { SET_CONFIG = 0x4210, GET_CONFIG = 0x4211 };
+    struct { uint64_t mode, selector, start, len; } c = { 9, 9, 9, 9 };
+    int status;
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        caught = 0;
+        ptrace(PTRACE_TRACEME, 0, 0, 0);
+        raise(SIGSTOP);
+        selector = BLOCK;
+        long ret = yield_b();
+        raise(SIGSTOP);
+        _exit(ret == 4242 && caught == 1 ? 0 : 1);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
+    if (ptrace(GET_CONFIG, pid, sizeof(c), &c) == 0) {
+        CHECK(c.mode == OFF && !c.selector && !c.start && !c.len);
+        CHECK(ptrace(GET_CONFIG, pid, sizeof(c) - 1, &c) == -1 && errno == EINVAL);
+        CHECK(ptrace(GET_CONFIG, pid, sizeof(c), 8) == -1 && errno == EFAULT);
+        c.mode = 7;
+        CHECK(ptrace(SET_CONFIG, pid, sizeof(c), &c) == -1 && errno == EINVAL);
+        c.mode = ON;
+        c.start = (uintptr_t)yield_a_end;
+        c.len = 1;
+        c.selector = (uintptr_t)&selector;
+        CHECK(ptrace(SET_CONFIG, pid, sizeof(c), &c) == 0);
+        CHECK(ptrace(PTRACE_CONT, pid, 0, 0) == 0);
+        CHECK(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSYS);
+        CHECK(ptrace(PTRACE_CONT, pid, 0, SIGSYS) == 0);
+        CHECK(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+        c.start = 1;
+        CHECK(ptrace(GET_CONFIG, pid, sizeof(c), &c) == 0 && c.mode == ON && c.len == 1);
+        CHECK(c.start == (uintptr_t)yield_a_end && c.selector == (uintptr_t)&selector);
+        CHECK(ptrace(PTRACE_DETACH, pid, 0, 0) == 0);
+        CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+        return;
+    }
+    CHECK(errno == EIO);
+    CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid);
+}
+
 int main(void)
 {
     struct sigaction sa = { .sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO };
@@ -148,6 +193,8 @@ int main(void)
     CHECK(dispatch(OFF, NULL, 0, NULL) == 0);
     selector = BLOCK;
     CHECK(yield_a() == 0 && yield_b() == 0);
+
+    by_tracer();
 
     /* a selector of a third kind, and none that can be read */
     static volatile char third = 2;

@@ -11,13 +11,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <glib.h>
@@ -136,6 +136,7 @@ typedef struct ExecFile {
     /* of a script: its interpreter's */
     bool set_user, set_group, has_caps;
     uint32_t user, group;
+    struct vfs_cap_data caps;
 } ExecFile;
 
 static abi_long exec_check(const ExecFile *f)
@@ -187,7 +188,7 @@ static abi_long exec_file_open(ExecFile *f)
     f->st = st;
     f->set_user = st.st_mode & S_ISUID;
     f->set_group = (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
-    f->has_caps = f->fd >= 0 && fgetxattr(f->fd, "security.capability", NULL, 0) > 0;
+    f->has_caps = f->fd >= 0 && ids_file_caps(f->fd, &f->caps);
     f->user = st.st_uid;
     f->group = st.st_gid;
     if (f->fd >= 0) {
@@ -245,6 +246,7 @@ static abi_long runs_here(ExecFile *f)
         f->set_user = interp.set_user;
         f->set_group = interp.set_group;
         f->has_caps = interp.has_caps;
+        f->caps = interp.caps;
         f->user = interp.user;
         f->group = interp.group;
         ret = -ELOOP;
@@ -331,7 +333,8 @@ static char *ids_of(const ExecFile *f)
 {
     bool same = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0;
     return ids_state(f->set_user && !same ? &f->user : NULL,
-                     f->set_group && !same ? &f->group : NULL);
+                     f->set_group && !same ? &f->group : NULL,
+                     f->has_caps && !same ? &f->caps : NULL);
 }
 
 /* The options that a child gets. */

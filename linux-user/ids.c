@@ -1,6 +1,5 @@
 /*
- * linux-user/ids.c: see ids.h. Capabilities follow capabilities(7) and security/commoncap.c; those
- * of files are not looked at.
+ * linux-user/ids.c: see ids.h. Capabilities follow capabilities(7) and security/commoncap.c.
  */
 #include "linux-user/ids.h"
 
@@ -57,19 +56,39 @@ void ids_users_changed(const Ids *old)
     }
 }
 
-void ids_caps_of_program(IdState *s, bool changed)
+static uint64_t both_words(const __le32 low, const __le32 high)
+{
+    return (low | (uint64_t)high << 32) & IDS_ALL_CAPS;
+}
+
+/* s is becoming that of a program; changed: its file says whose. file: its capabilities or NULL,
+ * which are all that it gets from being set-user-ID root. */
+static void caps_of_program(IdState *s, bool changed, const struct vfs_cap_data *file)
 {
     CapState *c = &s->caps;
-    bool rooted = !(c->securebits & SECBIT_NOROOT);
-    c->ambient = changed ? 0 : c->ambient;
-    c->permitted = c->effective = c->ambient;
-    if (rooted && (s->user.real == 0 || s->user.effective == 0)) {
-        c->permitted |= c->inheritable | c->bounding;
+    uint64_t permitted = 0;
+    bool effective = false;
+    bool real_root = s->user.real == 0, root = s->user.effective == 0;
+    if (file) {
+        permitted = (both_words(file->data[0].permitted, file->data[1].permitted) & c->bounding) |
+                    (both_words(file->data[0].inheritable, file->data[1].inheritable) &
+                     c->inheritable);
+        effective = file->magic_etc & VFS_CAP_FLAGS_EFFECTIVE;
     }
-    if (rooted && s->user.effective == 0) {
-        c->effective = c->permitted;
+    if (!(c->securebits & SECBIT_NOROOT) && (real_root || (root && !file))) {
+        permitted = c->inheritable | c->bounding;
+        effective |= root;
     }
+    c->ambient = changed || file ? 0 : c->ambient;
+    c->permitted = permitted | c->ambient;
+    c->effective = effective ? c->permitted : c->ambient;
     c->securebits &= ~(uint32_t)SECBIT_KEEP_CAPS;
+}
+
+bool ids_secure(void)
+{
+    return ids_uid() != ids_euid() || ids_gid() != ids_egid() ||
+           (ids.on && ids.user.real != 0 && ids.caps.permitted & ~ids.caps.ambient);
 }
 
 /* ---- state as text: users, groups, capabilities, other groups; "host": the kernel's ---- */
@@ -110,7 +129,7 @@ static void take_over(Ids *i, const uint32_t *owner)
     i->saved = i->fs = i->effective;
 }
 
-char *ids_state(const uint32_t *user, const uint32_t *group)
+char *ids_state(const uint32_t *user, const uint32_t *group, const struct vfs_cap_data *caps)
 {
     if (!ids.on) {
         return g_strdup("host");
@@ -118,7 +137,7 @@ char *ids_state(const uint32_t *user, const uint32_t *group)
     IdState new = ids;
     take_over(&new.user, user);
     take_over(&new.group, group);
-    ids_caps_of_program(&new, user || group);
+    caps_of_program(&new, user || group, caps);
     GString *s = g_string_new(NULL);
     for (unsigned i = 0; i < NUMBERS; i++) {
         g_string_append_printf(s, "%llu:", (unsigned long long)get_number(&new, i));

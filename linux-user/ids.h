@@ -38,9 +38,14 @@ extern IdState ids;
 /* From now on the guest's ids are root's, or as `state` (of ids_state()) says. False: that is
  * malformed. Before the guest runs. */
 bool ids_emulate(const char *state);
-/* For a program that this process executes, g_free(). Its set-user-ID and set-group-ID, NULL:
- * none. */
-char *ids_state(const uint32_t *user, const uint32_t *group);
+/* For a program that this process executes, g_free(). Its set-user-ID, set-group-ID and
+ * capabilities, NULL: none. */
+struct vfs_cap_data;
+char *ids_state(const uint32_t *user, const uint32_t *group, const struct vfs_cap_data *caps);
+/* sys_xattr.c: the capabilities of a file. False: it has none. */
+bool ids_file_caps(int fd, struct vfs_cap_data *caps);
+/* Has the program that runs rights that its user has not? */
+bool ids_secure(void);
 
 uint32_t ids_uid(void);
 uint32_t ids_euid(void);
@@ -50,8 +55,6 @@ uint32_t ids_egid(void);
 /* Capabilities of the emulated users. */
 bool ids_capable(unsigned cap);
 void ids_users_changed(const Ids *old);
-/* s is becoming that of a program; changed: its file says whose. */
-void ids_caps_of_program(IdState *s, bool changed);
 /* sys_caps.c: prctl() about them. */
 abi_long ids_prctl(const abi_ulong *a);
 

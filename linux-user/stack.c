@@ -186,7 +186,7 @@ static unsigned make_auxv(Aux *av, abi_ulong execfn, abi_ulong random)
         { AT_ENTRY, process.elf_entry },
         { AT_UID, ids_uid() }, { AT_EUID, ids_euid() },
         { AT_GID, ids_gid() }, { AT_EGID, ids_egid() },
-        { AT_SECURE, getauxval(AT_SECURE) || ids_uid() != ids_euid() || ids_gid() != ids_egid() },
+        { AT_SECURE, getauxval(AT_SECURE) || ids_secure() },
         { AT_RANDOM, random },
         { AT_EXECFN, execfn },
         { AUX_RSEQ_FEATURE_SIZE, host_rseq(AUX_RSEQ_FEATURE_SIZE) },

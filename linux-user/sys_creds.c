@@ -5,6 +5,7 @@
  * Forwarded, unless users are emulated: then peers are shown as the owners of files are, and what a
  * process says of itself reaches the kernel as what it is there.
  */
+#include <linux/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -12,6 +13,14 @@
 #include "linux-user/sys_common.h"
 
 enum { CONTROL_MAX = 4096 };
+
+/* What an emulated root says to the audit is for the kernel a plain user's, and refused; su and sudo
+ * do without where there is none. */
+abi_long sys_socket(CPUState *cpu, const abi_ulong *a)
+{
+    bool audit = G_UNLIKELY(ids.on) && (int)a[0] == AF_NETLINK && (int)a[2] == NETLINK_AUDIT;
+    return audit && ids.host_uid != 0 ? -EPROTONOSUPPORT : sys_forward(cpu, a);
+}
 
 abi_long sys_getsockopt(CPUState *cpu, const abi_ulong *a)
 {

@@ -7,6 +7,7 @@
  */
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -230,6 +231,12 @@ abi_long sys_getgroups(CPUState *cpu, const abi_ulong *a)
                : -EFAULT;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
 abi_long sys_setgroups(CPUState *cpu, const abi_ulong *a)
 {
     if (G_LIKELY(!ids.on)) {
@@ -247,6 +254,7 @@ abi_long sys_setgroups(CPUState *cpu, const abi_ulong *a)
         g_free(new);
         return -EFAULT;
     }
+    qsort(new, n, sizeof(*new), compare_ids);
     g_free(ids.groups);
     ids.groups = new;
     ids.group_count = n;
@@ -286,19 +294,6 @@ static abi_long made_at(const abi_ulong *a, abi_long ret)
 abi_long sys_mkdirat(CPUState *cpu, const abi_ulong *a)
 {
     return made_at(a, sys_forward(cpu, a));
-}
-
-/* setxattr, lsetxattr, fsetxattr: an access control list names others. */
-abi_long sys_setxattr(CPUState *cpu, const abi_ulong *a)
-{
-    static const char acl[] = "system.posix_acl_";
-    char name[sizeof(acl) - 1];
-    abi_long ret = sys_forward(cpu, a);
-    bool refused = ret == -EPERM || ret == -EINVAL;
-    return refused && ids.on && ids_capable(CAP_FOWNER) && guest_read(name, a[1], sizeof(name)) &&
-                   memcmp(name, acl, sizeof(name)) == 0
-               ? 0
-               : ret;
 }
 
 abi_long sys_mknodat(CPUState *cpu, const abi_ulong *a)

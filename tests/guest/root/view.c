@@ -353,7 +353,7 @@ static void programs(void)
 /* What a packaging tool does on its way to another user. */
 static void users(void)
 {
-    gid_t groups[] = { 7, 8 }, got[8];
+    gid_t groups[] = { 8, 7 }, got[8];
     uid_t r, e, s;
     pid_t pid = fork();
     if (pid == 0) {
@@ -432,6 +432,37 @@ static void set_user_id(void)
     int status;
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
     CHECK(unlink("/dir/suid") == 0 && chmod("/view", 0755) == 0);
+}
+
+/* Capabilities of a file, which show as its only attribute. */
+static void file_capabilities(void)
+{
+    struct vfs_cap_data caps = {
+        .magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+        .data[0].permitted = 1 << CAP_NET_RAW,
+    }, got;
+    char names[64];
+    CHECK(link("/view", "/dir/able") == 0 && chown("/view", 12, 34) == 0);
+    if (setxattr("/dir/able", "security.capability", &caps, sizeof(caps), 0) == 0) {
+        CHECK(getxattr("/dir/able", "security.capability", &got, sizeof(got)) == sizeof(got));
+        CHECK(got.data[0].permitted == caps.data[0].permitted);
+        CHECK(listxattr("/dir/able", names, sizeof(names)) == sizeof("security.capability"));
+        CHECK(!strcmp(names, "security.capability"));
+        pid_t pid = fork();
+        int status;
+        if (pid == 0) {
+            CHECK(setuid(33) == 0 && run((char *[]){ "/dir/able", "able", NULL }, 0) == 45);
+            exit(failed);
+        }
+        CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+        CHECK(removexattr("/dir/able", "security.capability") == 0);
+        CHECK(getxattr("/dir/able", "security.capability", &got, sizeof(got)) < 0);
+        CHECK(errno == ENODATA);
+    } else {
+        CHECK(errno == EOPNOTSUPP);
+    }
+    CHECK(chown("/view", 0, 0) == 0 && listxattr("/view", names, sizeof(names)) == 0);
+    CHECK(unlink("/dir/able") == 0);
 }
 
 /* What one socket says of the other's user: what the users themselves say. */
@@ -549,6 +580,9 @@ int main(int argc, char **argv)
     if (!strcmp(what, "suid")) {
         return getuid() == 33 && geteuid() == 0 && getauxval(AT_SECURE) && setuid(0) == 0 ? 44 : 1;
     }
+    if (!strcmp(what, "able")) {
+        return effective_caps() == 1 << CAP_NET_RAW && getauxval(AT_SECURE) ? 45 : 1;
+    }
     if (!strcmp(what, "terminals")) {
         puts(access("/dev/pts/ptmx", F_OK) == 0 ? "ok" : "no terminals");
         return 0;
@@ -575,6 +609,7 @@ int main(int argc, char **argv)
     credentials();
     if (argc > 3) {
         set_user_id();
+        file_capabilities();
     }
     CHECK(link("/view", "/dir/sub/view") == 0);
     root_again();

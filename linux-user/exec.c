@@ -25,6 +25,7 @@
 #include "linux-user/ids.h"
 #include "exec/image.h"
 #include "linux-user/loader.h"
+#include "linux-user/limits.h"
 #include "linux-user/mdwe.h"
 #include "linux-user/owner.h"
 #include "linux-user/proc_self.h"
@@ -350,6 +351,10 @@ static void add_options(Scratch *s, const ExecFile *f)
     if (mdwe_inherited()) {
         add_option(s, "-mdwe", NULL);
     }
+    char *limits = limits_text();
+    if (limits) {
+        add_option(s, "-limits", keep(s, limits));
+    }
     if (path_is_root()) {
         add_option(s, "-root-paths", path_prefix());
     }
@@ -484,7 +489,10 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
     if (by_kernel && !task->seccomp && !path_is_root()) {
         /* Under filters, and a root that is a matter of paths, there is nothing but RISC-V: they
          * could not hold for the host's programs. */
+        struct rlimit before[2];
+        limits_to_host(before);
         ret = exec_host(s, f, env);
+        limits_of_host(before);
     }
     if (here && ret == -ENOEXEC) {
         ret = exec_rivet(task, s, f, env);

@@ -20,6 +20,7 @@
 #include "exec/log.h"
 #include "linux-user/binfmt.h"
 #include "linux-user/ids.h"
+#include "linux-user/limits.h"
 #include "linux-user/mdwe.h"
 #include "linux-user/loader.h"
 #include "linux-user/mmap.h"
@@ -339,6 +340,9 @@ int main(int argc, char **argv, char **envp)
     }
     if (cl.mdwe) {
         mdwe_set(MDWE_REFUSE_EXEC_GAIN);
+    }
+    if (cl.limits && !limits_inherit(cl.limits)) {
+        die("-limits: not what limits_text() says");
     }
     proc_self_publish(sp, host_brk);
     fd_room_end(&room);

@@ -32,6 +32,7 @@ typedef struct CommandLine {
     const char *binfmt_dir;         /* where binfmt_misc is mounted */
     const char *ids;                /* -ids or NULL */
     bool mdwe;                      /* -mdwe */
+    const char *limits;             /* -limits or NULL */
     int argc;                       /* the guest's */
     char **argv;                    /* its last part shares the host's argv; NULL at the end */
     char **envp;                    /* environ itself unless -E or -U change it */

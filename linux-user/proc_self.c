@@ -20,6 +20,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "linux-user/limits.h"
 #include "linux-user/mmap.h"
 #include "linux-user/proc_self.h"
 #include "linux-user/signal.h"

@@ -6,7 +6,6 @@
 
 #include <glib.h>
 #include <limits.h>
-#include <sys/resource.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -100,8 +99,5 @@ typedef struct FdRoom {
 } FdRoom;
 bool fd_room_make(FdRoom *room);
 void fd_room_end(FdRoom *room);
-
-/* A resource limit of the guest's that the host is not told (sys_misc.c): is there one? */
-bool limit_is_kept(unsigned resource, struct rlimit *limit);
 
 #endif

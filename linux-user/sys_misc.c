@@ -1,11 +1,7 @@
 /*
- * linux-user/sys_misc.c: what the machine says about itself (uname, riscv_hwprobe), resource
- * limits, and the instruction cache.
- *
- * Owns the guest's idea of RLIMIT_AS and RLIMIT_DATA: the emulator's own mappings count against the
- * host's, so those two are remembered and not set.
+ * linux-user/sys_misc.c: what the machine says about itself (uname, riscv_hwprobe), and the
+ * instruction cache.
  */
-#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -49,103 +45,6 @@ abi_long sys_riscv_flush_icache(CPUState *cpu, const abi_ulong *a)
         tb_revalidate_all();
     }
     return 0;
-}
-
-/* --- resource limits
- * ---------------------------------------------------------------------------- */
-
-static pthread_mutex_t limits_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct {
-    bool set;
-    struct rlimit limit;
-} kept[RLIMIT_NLIMITS];         /* limits_lock; only RLIMIT_AS and RLIMIT_DATA are used */
-
-static bool is_kept(abi_ulong resource)
-{
-    return resource == RLIMIT_AS || resource == RLIMIT_DATA;
-}
-
-/* What the guest has set, else no limit. Under limits_lock. */
-static abi_ulong kept_cur(unsigned resource)
-{
-    return kept[resource].set ? kept[resource].limit.rlim_cur : RLIM_INFINITY;
-}
-
-bool limit_is_kept(unsigned resource, struct rlimit *limit)
-{
-    pthread_mutex_lock(&limits_lock);
-    bool set = kept[resource].set;
-    *limit = kept[resource].limit;
-    pthread_mutex_unlock(&limits_lock);
-    return set;
-}
-
-/* As prlimit64() on ourselves. */
-static abi_long kept_limit(unsigned resource, const struct rlimit *new, struct rlimit *old)
-{
-    struct rlimit now;
-    abi_long ret = 0;
-    pthread_mutex_lock(&limits_lock);
-    if (kept[resource].set) {
-        now = kept[resource].limit;
-    } else {
-        getrlimit(resource, &now);
-    }
-    if (new && new->rlim_cur > new->rlim_max) {
-        ret = -EINVAL;
-    } else if (new && new->rlim_max > now.rlim_max && geteuid() != 0) {
-        ret = -EPERM;
-    } else if (new) {
-        kept[resource].set = true;
-        kept[resource].limit = *new;
-        guest_set_limits(kept_cur(RLIMIT_AS), kept_cur(RLIMIT_DATA));
-    }
-    pthread_mutex_unlock(&limits_lock);
-    *old = now;
-    return ret;
-}
-
-static abi_long prlimit_kept(unsigned resource, abi_ulong new_addr, abi_ulong old_addr)
-{
-    struct rlimit new, old;
-    if (new_addr && !guest_read(&new, new_addr, sizeof(new))) {
-        return -EFAULT;
-    }
-    abi_long ret = kept_limit(resource, new_addr ? &new : NULL, &old);
-    if (ret == 0 && old_addr && !guest_write(old_addr, &old, sizeof(old))) {
-        return -EFAULT;
-    }
-    return ret;
-}
-
-abi_long sys_prlimit64(CPUState *cpu, const abi_ulong *a)
-{
-    pid_t pid = (pid_t)a[0];
-    if (is_kept(a[1]) && (pid == 0 || pid == getpid())) {
-        return prlimit_kept((unsigned)a[1], a[2], a[3]);
-    }
-    abi_long ret = host_call(__NR_prlimit64, a[0], a[1], shift_arg(a[2]), shift_arg(a[3]), 0, 0);
-    if (ret == 0 && a[1] == RLIMIT_NOFILE && a[2] && fd_owned_count) {
-        fd_limit_changed();
-    }
-    return ret;
-}
-
-abi_long sys_getrlimit(CPUState *cpu, const abi_ulong *a)
-{
-    if (is_kept(a[0])) {
-        return a[1] ? prlimit_kept((unsigned)a[0], 0, a[1]) : -EFAULT;
-    }
-    return host_call(__NR_getrlimit, a[0], shift_arg(a[1]), 0, 0, 0, 0);
-}
-
-abi_long sys_setrlimit(CPUState *cpu, const abi_ulong *a)
-{
-    if (is_kept(a[0])) {
-        return a[1] ? prlimit_kept((unsigned)a[0], a[1], 0) : -EFAULT;
-    }
-    const abi_ulong b[] = { 0, a[0], a[1], 0 };
-    return a[1] ? sys_prlimit64(cpu, b) : -EFAULT;
 }
 
 /* --- riscv_hwprobe

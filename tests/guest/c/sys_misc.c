@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -179,6 +180,35 @@ static void limits(void)
     CHECK(mlockall(MCL_ONFAULT) < 0 && errno == EINVAL);
 }
 
+/* The next program has the limits, of whatever kind it is. */
+static void limits_last(const char *self)
+{
+    struct rlimit rl = { 1ul << 30, 1ul << 30 };
+    int status;
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            CHECK(setrlimit(RLIMIT_AS, &rl) == 0);
+            if (i) {
+                execl("/bin/sh", "sh", "-c", "test `ulimit -v` = 1048576", NULL);
+            } else {
+                execl(self, self, "limited", NULL);
+            }
+            _exit(99);
+        }
+        CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    }
+}
+
+static int limited(void)
+{
+    struct rlimit rl;
+    CHECK(getrlimit(RLIMIT_AS, &rl) == 0 && rl.rlim_cur == 1ul << 30 && rl.rlim_max == rl.rlim_cur);
+    CHECK(getrlimit(RLIMIT_DATA, &rl) == 0 && rl.rlim_max > 1ul << 30);
+    CHECK(mmap(NULL, 1ul << 30, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
+    return 0;
+}
+
 /* Mapped and data bytes are limited, what is there already stays. */
 static void memory_limits(void)
 {
@@ -295,8 +325,12 @@ static void hwprobe(void)
     CHECK(syscall(259, 0, 0, 1) == 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) {
+        return limited();
+    }
+    limits_last(realpath("/proc/self/exe", NULL));
     sleeps();
     masks();
     restarts();

@@ -489,6 +489,14 @@ static abi_long open_made(const ProcFile *file, char *dir, int flags)
     return fd;
 }
 
+/* The file itself may be closed to the guest: by landlock, by its mode. 0 or -errno. */
+static abi_long host_may_open(int dirfd, abi_ulong host_path, int flags)
+{
+    abi_long fd = host_call(__NR_openat, (abi_ulong)dirfd, host_path, (abi_ulong)flags | O_CLOEXEC,
+                            0, 0, 0);
+    return fd < 0 ? fd : close((int)fd);
+}
+
 abi_long proc_self_open(int dirfd, abi_ulong path, int flags)
 {
     char dir[PATH_MAX], tail[PROC_TAIL];
@@ -506,7 +514,11 @@ abi_long proc_self_open(int dirfd, abi_ulong path, int flags)
     if (file == EXE_FILE) {
         return flags & O_NOFOLLOW ? PROC_NOT_OURS : proc_exe_open(dir, flags);
     }
-    return reads_contents(flags) ? open_made(file, dir, flags) : PROC_NOT_OURS;
+    if (!reads_contents(flags)) {
+        return PROC_NOT_OURS;
+    }
+    abi_long ret = host_may_open(dirfd, shift_arg(path), flags);
+    return ret < 0 ? ret : open_made(file, dir, flags);
 }
 
 /* /proc has files without a size, on a device without a number of its own. */

@@ -44,6 +44,8 @@ int main(int argc, char **argv)
     CHECK(syscall(NR_restrict, rules, 0L) < 0 || geteuid() == 0);
     CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(NR_restrict, rules, 0L) == 0);
     CHECK(open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES);
+    FAILS(EACCES, open("/proc/self/status", O_RDONLY));
+    FAILS(EACCES, open("/proc/cpuinfo", O_RDONLY));
     pid_t pid = fork();
     int status;
     if (pid == 0) {

@@ -220,5 +220,5 @@ bool vdso_answers(abi_ulong pc, abi_ulong nr)
     abi_ulong text = process.vdso + AT(text);
     return pc - text < sizeof(vdso_image.text) &&
            (nr == NR_clock_gettime || nr == NR_gettimeofday || nr == NR_clock_getres ||
-            nr == NR_riscv_hwprobe);
+            nr == NR_getrandom || nr == NR_riscv_hwprobe);
 }

@@ -2,12 +2,16 @@
 #define _GNU_SOURCE
 #include <elf.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -120,5 +124,20 @@ int main(void)
     CHECK(random(y, sizeof(y), 0, state, params.size) == sizeof(y) && memcmp(x, y, sizeof(x)) != 0);
     CHECK(random(x, 8, 0x1000, state, params.size) == -EINVAL);
     CHECK(random(x, 8, 0, NULL, ~(size_t)0) == 8);
+
+    /* no system calls that a filter could see */
+    struct sock_filter no_calls[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getrandom, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog prog = { sizeof(no_calls) / sizeof(no_calls[0]), no_calls };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0) {
+        CHECK(syscall(SYS_getrandom, x, 8, 0) == -1 && errno == EACCES);
+        CHECK(gettime(CLOCK_MONOTONIC, &a) == 0 && random(x, 8, 0, state, params.size) == 8);
+    }
     return 0;
 }

@@ -102,9 +102,7 @@ static void note_prstatus(Core *c, const CPUState *cpu)
     getrusage(RUSAGE_SELF, &self);
     getrusage(RUSAGE_CHILDREN, &children);
     GuestPrstatus st = {
-        .signo = c->sig,
-        .code = c->info ? c->info->si_code : 0,
-        .err = c->info ? c->info->si_errno : 0,
+        .signo = c->sig,                /* the rest is NT_SIGINFO's */
         .cursig = (int16_t)c->sig,
         .sigpend = signal_recorded(task),
         .sighold = task->sigmask,
@@ -366,7 +364,8 @@ static void write_core(Core *c)
         offset += sizeof(Elf64_Shdr);
     }
     GArray *ph = g_array_sized_new(FALSE, TRUE, sizeof(Elf64_Phdr), count);
-    Elf64_Phdr note = { .p_type = PT_NOTE, .p_offset = offset, .p_filesz = c->notes->len };
+    Elf64_Phdr note = { .p_type = PT_NOTE, .p_offset = offset,
+                        .p_filesz = c->notes->len, .p_align = 4 };
     g_array_append_val(ph, note);
     offset += c->notes->len;
     uint64_t data = (offset + PAGE - 1) & ~(uint64_t)(PAGE - 1);

@@ -328,7 +328,6 @@ static abi_long set_syscall_info(Tracee *t, abi_ulong size, abi_ulong addr)
 }
 
 enum {
-    OLDSETOPTIONS = 21,
     PEEKSIGINFO = 0x4209,
     GETSIGMASK = 0x420a,
     SETSIGMASK = 0x420b,
@@ -447,7 +446,6 @@ static abi_long request_stopped(Tracee *t, long request, abi_ulong addr, abi_ulo
         t->state = ret == 0 ? TRACEE_LISTENING : t->state;
         return ret;
     case PTRACE_SETOPTIONS:
-    case OLDSETOPTIONS:
         if (data & ~(abi_ulong)OPTIONS_KNOWN) {
             return -EINVAL;
         }

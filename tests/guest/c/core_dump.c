@@ -154,6 +154,7 @@ static void read_note(Notes *n, const Elf64_Nhdr *h, const char *desc, const cha
             const struct elf_prstatus *st = (void *)desc;
             n->first_pid = st->pr_pid;
             n->first_sig = st->pr_cursig;
+            CHECK(st->pr_info.si_signo == st->pr_cursig && !st->pr_info.si_code);
         }
         CHECK(h->n_descsz == sizeof(struct elf_prstatus));
         break;
@@ -187,7 +188,7 @@ static Notes notes_of(const char *core, const char *exe)
     const Elf64_Ehdr *eh = (void *)core;
     const Elf64_Phdr *ph = (void *)(core + eh->e_phoff);
     Notes n = { 0 };
-    CHECK(ph->p_type == PT_NOTE);
+    CHECK(ph->p_type == PT_NOTE && ph->p_align == 4);
     for (const char *p = core + ph->p_offset, *last = p + ph->p_filesz; p < last;) {
         const Elf64_Nhdr *h = (void *)p;
         const char *desc = p + sizeof(*h) + ((h->n_namesz + 3) & ~3u);

@@ -155,6 +155,7 @@ static void requests(void)
     CHECK(ptrace(SINGLESTEP, pid, 0, 0) == -1 && errno == EIO);
     errno = 0;
     CHECK(ptrace(PTRACE_PEEKUSER, pid, 0, 0) == -1 && errno == EIO);
+    CHECK(ptrace(21, pid, 0, 0) == -1 && errno == EIO);          /* x86's OLDSETOPTIONS */
     CHECK(ptrace(0x4fff, pid, 0, 0) == -1 && errno == EIO);
     CHECK(ptrace(PTRACE_SETOPTIONS, pid, 0, 0x40000000) == -1 && errno == EINVAL);
     CHECK(ptrace(PTRACE_ATTACH, pid, 0, 0) == -1 && errno == EPERM);

@@ -306,7 +306,11 @@ abi_long sys_membarrier(CPUState *cpu, const abi_ulong *a)
         RSEQ =
             MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
     };
-    enum { GET_REGISTRATIONS = 1 << 9 };
+    enum {
+        GET_REGISTRATIONS = 1 << 9,
+        OTHER_KINDS = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE |
+                      MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
+    };
     static _Atomic bool registered;
     int cmd = (int)a[0];
     if ((cmd & RSEQ) && guest_base) {
@@ -329,8 +333,8 @@ abi_long sys_membarrier(CPUState *cpu, const abi_ulong *a)
         guest_code_fenced(0, ~(abi_ulong)4095);
         tb_revalidate_all();
         break;
-    case GET_REGISTRATIONS:
-        return registered ? ret : ret & ~(abi_long)MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+    case GET_REGISTRATIONS:         /* the kernel tells of it after one of the other kinds, too */
+        return registered || (ret & OTHER_KINDS) ? ret : ret & ~(abi_long)MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
     }
     return ret;
 }

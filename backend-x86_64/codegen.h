@@ -47,7 +47,7 @@ enum { BACKEND_RAS_SEARCH = 16, BACKEND_RAS_SLACK = 16 * (BACKEND_RAS_SEARCH + 1
 typedef enum HostFeature {
     HOST_AVX = 1, HOST_AVX2 = 2, HOST_FMA = 4, HOST_BMI1 = 8, HOST_BMI2 = 16, HOST_LZCNT = 32,
     HOST_AVX512 = 64,           /* F, DQ, BW, VL together */
-    HOST_ERMS = 128, HOST_FSGSBASE = 256,
+    HOST_ERMS = 128, HOST_FSGSBASE = 256, HOST_PCLMUL = 512,
 } HostFeature;
 uint32_t backend_host_features(void);
 /* "-avx2,-bmi2" switches off; returns false at an unknown word. */

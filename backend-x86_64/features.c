@@ -29,6 +29,7 @@ static const FeatureName feature_names[] = {
     { "avx512",   HOST_AVX512,   0 },
     { "erms",     HOST_ERMS,     0 },
     { "fsgsbase", HOST_FSGSBASE, 0 },
+    { "pclmul",   HOST_PCLMUL,   0 },
 };
 
 enum { NUM_FEATURES = sizeof(feature_names) / sizeof(feature_names[0]) };
@@ -73,6 +74,7 @@ uint32_t backend_host_features(void)
     /* BMI's VEX encodings fault when the OS has not switched VEX on. */
     f |= ymm && (b & bit_BMI) ? HOST_BMI1 : 0;
     f |= ymm && (b & bit_BMI2) ? HOST_BMI2 : 0;
+    f |= c & bit_PCLMUL ? HOST_PCLMUL : 0;
     f |= b & (1u << 9) ? HOST_ERMS : 0;
     f |= b & bit_FSGSBASE ? HOST_FSGSBASE : 0;
     f |= cpuid_leaf(CPUID_INDEX_80000001)[ECX] & bit_LZCNT ? HOST_LZCNT : 0;

@@ -388,6 +388,52 @@ void lower_orc_b(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     x86_rr(e, X86_NOT, w, 0, d);
 }
 
+/* A product without carries, bit by bit: the low half from the lowest bit of b on, the high one from
+ * its highest. */
+static void emit_clmul_loop(BackendContext *be, const IrOp *op, const Opnd *in, int d)
+{
+    Emit *e = &be->e;
+    unsigned w = width(op);
+    bool high = op->opcode == IR_clmulh;
+    int a = ra_temp(be, IR_INT), b = ra_temp(be, IR_INT);
+    emit_mov(e, w, a, in[0]);
+    emit_mov(e, w, b, in[1]);
+    emit_zero(e, d);
+    const uint8_t *again = e->ptr;
+    if (high) {
+        emit_shift_i(e, SH_SHR, w, a, 1);
+        emit_alu(e, ALU_ADD, w, b, opnd_reg(b));
+    } else {
+        emit_shift_i(e, SH_SHR, w, b, 1);
+    }
+    uint8_t *was_0 = emit_jcc8(e, X86_AE);
+    emit_alu(e, ALU_XOR, w, d, opnd_reg(a));
+    emit_here8(e, was_0);
+    if (!high) {
+        emit_alu(e, ALU_ADD, w, a, opnd_reg(a));
+    }
+    x86_rr(e, X86_TEST_rm_r, w, b, b);
+    emit_jcc_to(e, X86_NE, again);
+}
+
+void lower_clmul(BackendContext *be, const IrOp *op, const Opnd *in, int d)
+{
+    Emit *e = &be->e;
+    if (op->type != IR_I64 || !have(be, HOST_PCLMUL)) {
+        emit_clmul_loop(be, op, in, d);
+        return;
+    }
+    int a = ra_temp(be, IR_FP), b = ra_temp(be, IR_FP);
+    x86_ro(e, X86_MOVD_x_r, 1, a, in[0]);
+    x86_ro(e, X86_MOVD_x_r, 1, b, in[1]);
+    x86_rr(e, X86_PCLMULQDQ, 0, a, b);
+    emit_u8(e, 0);
+    if (op->opcode == IR_clmulh) {
+        x86_rr(e, X86_PUNPCKHQDQ, 0, a, a);
+    }
+    x86_rr(e, X86_MOVD_r_x, 1, a, d);
+}
+
 /* ---- compare ---- */
 
 bool cmp_needs_temp(const Opnd *in)

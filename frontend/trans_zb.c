@@ -68,10 +68,17 @@ static void rotate(DisasContext *dc, const DecodedInsn *d, IrOpcode opc, IrType 
 
 /* ---- Zbc ---- */
 
-static void clmul(DisasContext *dc, const DecodedInsn *d, unsigned helper)
+/* Bits 126 to 63 of the product. */
+static void clmulr(DisasContext *dc, const DecodedInsn *d)
 {
+    IrContext *ir = dc->base.ir;
     IrTemp *a = trans_get_x(dc, d->rs1), *b = trans_get_x(dc, d->rs2);
-    ir_gen_call(dc->base.ir, helper, trans_dst_x(dc, d->rd), 2, a, b, NULL, NULL);
+    IrTemp *low = temp(dc), *high = temp(dc);
+    ir_gen_clmul(ir, IR_I64, low, a, b);
+    ir_gen_clmulh(ir, IR_I64, high, a, b);
+    ir_gen_shr(ir, IR_I64, low, low, ir_const(ir, 63));
+    ir_gen_add(ir, IR_I64, high, high, high);
+    ir_gen_or(ir, IR_I64, trans_dst_x(dc, d->rd), high, low);
 }
 
 /* ---- Zbs: bit n of rs1; n is the immediate or the low 6 bits of rs2 ---- */
@@ -157,9 +164,9 @@ TRANS(rolw, rotate(dc, d, IR_rotl, IR_I32, false))
 TRANS(rorw, rotate(dc, d, IR_rotr, IR_I32, false))
 TRANS(roriw, rotate(dc, d, IR_rotr, IR_I32, true))
 
-TRANS(clmul, clmul(dc, d, HELPER_clmul))
-TRANS(clmulh, clmul(dc, d, HELPER_clmulh))
-TRANS(clmulr, clmul(dc, d, HELPER_clmulr))
+TRANS(clmul, binary(dc, d, IR_clmul))
+TRANS(clmulh, binary(dc, d, IR_clmulh))
+TRANS(clmulr, clmulr(dc, d))
 
 TRANS(bclr, bit_op(dc, d, IR_andn, false))
 TRANS(bclri, bit_op(dc, d, IR_andn, true))

@@ -73,6 +73,16 @@ static uint64_t orc_b(uint64_t a)
     return r;
 }
 
+/* The sum of a << i over the bits i of b, without carries. */
+static unsigned __int128 clmul(uint64_t a, uint64_t b)
+{
+    unsigned __int128 r = 0;
+    for (; b; b &= b - 1) {
+        r ^= (unsigned __int128)a << __builtin_ctzll(b);
+    }
+    return r;
+}
+
 uint64_t ir_eval_int(IrOpcode opc, IrType t, const uint64_t v[4], uint64_t k0)
 {
     bool is32 = t == IR_I32;
@@ -162,6 +172,12 @@ uint64_t ir_eval_int(IrOpcode opc, IrType t, const uint64_t v[4], uint64_t k0)
         break;
     case IR_orc_b:
         r = orc_b(a);
+        break;
+    case IR_clmul:
+        r = (uint64_t)clmul(a, b);
+        break;
+    case IR_clmulh:
+        r = (uint64_t)(clmul(a, b) >> bits);
         break;
     case IR_mins:
         r = sa < sb ? a : b;

@@ -28,8 +28,8 @@ if [ ! -x "$gen" ]; then
     exit 2
 fi
 case ${ref:-qemu} in
-qemu) reference=${DIFF_QEMU:-qemu-riscv64 -cpu rv64,zba=true,zbb=true,zbs=true} ;;
-spike) reference=${DIFF_SPIKE:-spike --isa=rv64gc_zba_zbb_zbs pk} ;;
+qemu) reference=${DIFF_QEMU:-qemu-riscv64 -cpu rv64,zba=true,zbb=true,zbc=true,zbs=true} ;;
+spike) reference=${DIFF_SPIKE:-spike --isa=rv64gc_zba_zbb_zbc_zbs pk} ;;
 *) echo "run.sh: ref must be qemu or spike" >&2; exit 2 ;;
 esac
 if ! command -v "${reference%% *}" >/dev/null; then

@@ -77,7 +77,7 @@ static Kind row_kind(const RvRow *r)
         return KIND_D;
     case RV_EXT_C:
         return KIND_C;
-    case RV_EXT_Zba: case RV_EXT_Zbb: case RV_EXT_Zbs:
+    case RV_EXT_Zba: case RV_EXT_Zbb: case RV_EXT_Zbc: case RV_EXT_Zbs:
         return KIND_ZB;
     default:
         return KIND_NONE;
@@ -397,7 +397,7 @@ void gen_collect_rows(Gen *g)
 {
     static const RvExt exts[] = {
         RV_EXT_I, RV_EXT_M, RV_EXT_A, RV_EXT_F, RV_EXT_D, RV_EXT_C, RV_EXT_Zicsr,
-        RV_EXT_Zifencei, RV_EXT_Zihintpause, RV_EXT_Zba, RV_EXT_Zbb, RV_EXT_Zbs,
+        RV_EXT_Zifencei, RV_EXT_Zihintpause, RV_EXT_Zba, RV_EXT_Zbb, RV_EXT_Zbc, RV_EXT_Zbs,
     };
     for (unsigned i = 0; i < sizeof exts / sizeof exts[0]; i++) {
         g->exts |= (RvExtSet)1 << exts[i];

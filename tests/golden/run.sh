@@ -41,7 +41,7 @@ count() {
     END { flush_tb() }' "$dir/names" "$dir/log"
 }
 
-count plain -avx,-avx2,-fma,-bmi1,-bmi2,-lzcnt,-avx512 >"$dir/counts"
+count plain -avx,-avx2,-fma,-bmi1,-bmi2,-lzcnt,-avx512,-pclmul >"$dir/counts"
 grep '^plain' "$here/counts" >"$dir/want" 2>/dev/null
 if grep -w avx2 /proc/cpuinfo | grep -w bmi2 | grep -w fma | grep -qw abm; then
     count v3 -avx512 >>"$dir/counts"

@@ -3,10 +3,13 @@
  *
  * Their stops are the host's. A tracer takes every tracee for a RISC-V program, as on a RISC-V
  * kernel every one is: so a system call of theirs is shown with the number that the call of that
- * name has there, its arguments in a0 to a5 and its result in a0; a call that only the host has
- * keeps its number, above all numbers of the guest. Apart from calls there is a pc and a sp, which
- * is what a debugger needs to let it run.
+ * name has there, its arguments in a0 to a5 and its result in a0. One that only the host has is
+ * shown as the call that takes its place on younger architectures; if there is none, by the host's
+ * number, above all numbers of the guest. Apart from calls there is a pc and a sp, which is what a
+ * debugger needs to let it run.
  */
+#include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/user.h>
 
@@ -15,15 +18,66 @@
 
 enum { HOST_ONLY = 0x40000000, MAX_NUMBER = 1024 };
 
-static uint64_t guest_nr(uint64_t host_nr)
+/* The host's older calls, and what they are written as: with the arguments A to F
+ * or literals. */
+enum { A, B, C, D, E, F, ZERO, CWD, FLAG_FORK, FLAG_VFORK, FLAG_REMOVE, FLAG_LINK, FLAG_CREAT };
+static const int64_t literals[] = {
+    [ZERO] = 0,
+    [CWD] = AT_FDCWD,
+    [FLAG_FORK] = SIGCHLD,
+    [FLAG_VFORK] = CLONE_VM | CLONE_VFORK | SIGCHLD,
+    [FLAG_REMOVE] = AT_REMOVEDIR,
+    [FLAG_LINK] = AT_SYMLINK_NOFOLLOW,
+    [FLAG_CREAT] = O_CREAT | O_WRONLY | O_TRUNC,
+};
+static const struct OldCall {
+    int nr, as;                     /* both the host's */
+    uint8_t arg[6];
+} old_calls[] = {
+    { SYS_open, SYS_openat, { CWD, A, B, C } },
+    { SYS_stat, SYS_newfstatat, { CWD, A, B, ZERO } },
+    { SYS_lstat, SYS_newfstatat, { CWD, A, B, FLAG_LINK } },
+    { SYS_access, SYS_faccessat, { CWD, A, B } },
+    { SYS_pipe, SYS_pipe2, { A, ZERO } },
+    { SYS_dup2, SYS_dup3, { A, B, ZERO } },
+    { SYS_fork, SYS_clone, { FLAG_FORK, ZERO, ZERO, ZERO, ZERO } },
+    { SYS_vfork, SYS_clone, { FLAG_VFORK, ZERO, ZERO, ZERO, ZERO } },
+    { SYS_clone, SYS_clone, { A, B, C, E, D } },        /* the one call of another order */
+    { SYS_rename, SYS_renameat2, { CWD, A, CWD, B, ZERO } },
+    { SYS_renameat, SYS_renameat2, { A, B, C, D, ZERO } },
+    { SYS_mkdir, SYS_mkdirat, { CWD, A, B } },
+    { SYS_rmdir, SYS_unlinkat, { CWD, A, FLAG_REMOVE } },
+    { SYS_creat, SYS_openat, { CWD, A, FLAG_CREAT, B } },
+    { SYS_link, SYS_linkat, { CWD, A, CWD, B, ZERO } },
+    { SYS_unlink, SYS_unlinkat, { CWD, A, ZERO } },
+    { SYS_symlink, SYS_symlinkat, { A, CWD, B } },
+    { SYS_readlink, SYS_readlinkat, { CWD, A, B, C } },
+    { SYS_chmod, SYS_fchmodat, { CWD, A, B } },
+    { SYS_chown, SYS_fchownat, { CWD, A, B, C, ZERO } },
+    { SYS_lchown, SYS_fchownat, { CWD, A, B, C, FLAG_LINK } },
+    { SYS_mknod, SYS_mknodat, { CWD, A, B, C } },
+    { SYS_getpgrp, SYS_getpgid, { ZERO } },
+    { SYS_epoll_create, SYS_epoll_create1, { ZERO } },
+    { SYS_epoll_wait, SYS_epoll_pwait, { A, B, C, D, ZERO, ZERO } },
+    { SYS_inotify_init, SYS_inotify_init1, { ZERO } },
+    { SYS_eventfd, SYS_eventfd2, { A, ZERO } },
+    { SYS_signalfd, SYS_signalfd4, { A, B, C, ZERO } },
+};
+
+/* A call as a table of system calls has it. */
+typedef struct Call {
+    uint64_t nr, arg[6];
+} Call;
+
+static uint64_t guest_nr(uint64_t nr)
 {
     for (unsigned i = 0; i < MAX_NUMBER; i++) {
         const SyscallRow *row = syscall_row(i);
-        if (row && row->host_nr >= 0 && row->host_nr == (int)host_nr) {
+        if (row && row->host_nr >= 0 && row->host_nr == (int)nr) {
             return i;
         }
     }
-    return (int)host_nr < 0 ? host_nr : HOST_ONLY | host_nr;
+    return (int)nr < 0 ? nr : HOST_ONLY | nr;
 }
 
 static uint64_t host_nr(uint64_t nr)
@@ -35,14 +89,21 @@ static uint64_t host_nr(uint64_t nr)
                              : (uint64_t)-1;
 }
 
-/* clone() is the one call whose arguments have another order: the last two. */
-static void put_in_order(uint64_t *a, uint64_t orig_rax)
+static Call call_shown(const struct user_regs_struct *regs)
 {
-    if (orig_rax == SYS_clone) {
-        uint64_t tls = a[4];
-        a[4] = a[3];
-        a[3] = tls;
+    const uint64_t of_host[] = { regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9 };
+    Call call = { regs->orig_rax, {0} };
+    const struct OldCall *old = old_calls;
+    while (old < old_calls + G_N_ELEMENTS(old_calls) && (uint64_t)old->nr != call.nr) {
+        old++;
     }
+    bool is_old = old < old_calls + G_N_ELEMENTS(old_calls);
+    for (unsigned i = 0; i < 6; i++) {
+        unsigned from = is_old ? old->arg[i] : i;
+        call.arg[i] = from <= F ? of_host[from] : (uint64_t)literals[from];
+    }
+    call.nr = guest_nr(is_old ? (uint64_t)old->as : call.nr);
+    return call;
 }
 
 bool foreign_fetch(Tracee *t, CPURISCVState *env)
@@ -55,20 +116,16 @@ bool foreign_fetch(Tracee *t, CPURISCVState *env)
     env->pc = regs.rip;
     env->gpr[RV_SP] = regs.rsp;
     if (t->ts.syscall_op != SYSCALL_OP_NONE) {
-        uint64_t *a = &env->gpr[RV_A0];
-        a[0] = regs.rax;
-        a[1] = regs.rsi;
-        a[2] = regs.rdx;
-        a[3] = regs.r10;
-        a[4] = regs.r8;
-        a[5] = regs.r9;
-        put_in_order(a, regs.orig_rax);
-        env->gpr[RV_A7] = guest_nr(regs.orig_rax);
-        t->ts.orig_a0 = regs.rdi;
+        Call call = call_shown(&regs);
+        memcpy(&env->gpr[RV_A0], call.arg, sizeof(call.arg));
+        t->ts.orig_a0 = call.arg[0];
+        env->gpr[RV_A0] = regs.rax;
+        env->gpr[RV_A7] = call.nr;
     }
     return true;
 }
 
+/* Another call than was shown is one that the guest knows by that number, and the host too. */
 bool foreign_store(const Tracee *t, const CPURISCVState *env)
 {
     struct user_regs_struct regs;
@@ -78,17 +135,20 @@ bool foreign_store(const Tracee *t, const CPURISCVState *env)
     if (host_ptrace(PTRACE_GETREGS, t->tid, 0, &regs) < 0) {
         return false;
     }
-    uint64_t a[6];
-    memcpy(a, &env->gpr[RV_A0], sizeof(a));
-    regs.orig_rax = host_nr(env->gpr[RV_A7]);
-    put_in_order(a, regs.orig_rax);
-    regs.rax = a[0];
-    regs.rdi = t->ts.orig_a0;
-    regs.rsi = a[1];
-    regs.rdx = a[2];
-    regs.r10 = a[3];
-    regs.r8 = a[4];
-    regs.r9 = a[5];
+    Call shown = call_shown(&regs), call = { env->gpr[RV_A7], {0} };
+    memcpy(call.arg, &env->gpr[RV_A0], sizeof(call.arg));
+    call.arg[0] = t->ts.orig_a0;
+    regs.rax = env->gpr[RV_A0];
+    if (memcmp(&call, &shown, sizeof(call)) != 0) {
+        bool is_clone = host_nr(call.nr) == SYS_clone;
+        regs.orig_rax = host_nr(call.nr);
+        regs.rdi = call.arg[0];
+        regs.rsi = call.arg[1];
+        regs.rdx = call.arg[2];
+        regs.r10 = call.arg[is_clone ? 4 : 3];
+        regs.r8 = call.arg[is_clone ? 3 : 4];
+        regs.r9 = call.arg[5];
+    }
     return host_ptrace(PTRACE_SETREGS, t->tid, 0, &regs) == 0;
 }
 

@@ -139,6 +139,29 @@ static void unmarked(void)
     CHECK((code = next(pid)) == 4 << 24);
 }
 
+/* A call that this architecture has not is shown as the one that it has instead. */
+static void old_call(void)
+{
+#ifdef SYS_dup2
+    enum { DUP = SYS_dup2 };
+#else
+    enum { DUP = SYS_dup3 };
+#endif
+    pid_t pid = shell("exec 7>&1; exit 7", OPTIONS | PTRACE_O_TRACEEXEC);
+    CHECK(ptrace(PTRACE_CONT, pid, 0, 0) == 0);
+    CHECK(next(pid) == (SIGTRAP | PTRACE_EVENT_EXEC << 8));
+    do {
+        run_to_entry(pid, DUP);
+    } while (in.entry.args[1] != 7);
+    CHECK(in.entry.args[0] == 1);
+    run_to_exit(pid);
+    CHECK(in.exit.rval == 7);
+    CHECK(ptrace(PTRACE_CONT, pid, 0, 0) == 0);
+    CHECK(next(pid) == (SIGTRAP | PTRACE_EVENT_EXIT << 8));
+    CHECK(ptrace(PTRACE_CONT, pid, 0, 0) == 0);
+    CHECK(next(pid) == 7 << 24);
+}
+
 /* Its children come with it, and stop at their calls too. */
 static void children(void)
 {
@@ -202,6 +225,7 @@ int main(void)
     CHECK(pipe(held) == 0 && dup2(held[0], 0) == 0);    /* reading sleeps */
     calls();
     unmarked();
+    old_call();
     children();
     attached(PTRACE_ATTACH);
     attached(PTRACE_SEIZE);

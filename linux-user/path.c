@@ -106,6 +106,7 @@ typedef struct Walk {
     char buf[2 * PATH_MAX];
     char *todo;
     int links;
+    bool moved;                     /* a link has led back to the root: path is another by now */
     bool slash;                     /* at the end of the path, or of a link there: a directory */
 } Walk;
 
@@ -198,6 +199,7 @@ static StepResult follow_link(Walk *w, size_t before, char *text, size_t n, bool
     w->slash |= last && text[n - 1] == '/';
     if (text[0] == '/') {
         set_out(w, prefix, prefix_len);
+        w->moved = true;
     } else {
         w->out[w->len = before] = '\0';
     }
@@ -303,6 +305,15 @@ static bool begin(Walk *w, int dirfd, const char *path)
     return true;
 }
 
+/* With -L: what is not under the prefix is the host's. */
+static const char *beside_prefix(Walk *w, const char *path)
+{
+    if (!w->moved || w->host || leave_rest(w) != STEP_ON) {
+        return path;
+    }
+    return memmove(w->out, w->out + prefix_len, w->len - prefix_len + 1);
+}
+
 const char *path_resolve_at(int dirfd, const char *path, char *buf, PathFinal final)
 {
     Walk w = { .out = buf };
@@ -316,7 +327,7 @@ const char *path_resolve_at(int dirfd, const char *path, char *buf, PathFinal fi
     w.slash = path[n - 1] == '/';
     StepResult r = walk(&w, final == PATH_FOLLOW || (w.slash && final != PATH_ENTRY));
     if (r != STEP_ON) {
-        return is_root ? NULL : path;
+        return is_root ? NULL : r == STEP_ABSENT ? beside_prefix(&w, path) : path;
     }
     if (w.slash && w.len + 1 < PATH_MAX && w.out[w.len - 1] != '/') {
         buf[w.len++] = '/';

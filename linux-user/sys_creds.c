@@ -14,8 +14,8 @@
 
 enum { CONTROL_MAX = 4096 };
 
-/* What an emulated root says to the audit is for the kernel a plain user's, and refused; su and sudo
- * do without where there is none. */
+/* What an emulated root says to the audit is for the kernel a plain user's, and refused. su and
+ * sudo do without where there is none. */
 abi_long sys_socket(CPUState *cpu, const abi_ulong *a)
 {
     bool audit = G_UNLIKELY(ids.on) && (int)a[0] == AF_NETLINK && (int)a[2] == NETLINK_AUDIT;

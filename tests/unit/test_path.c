@@ -62,6 +62,7 @@ static void make_tree(void)
     make_link("/usr/bin/mawk", "/usr/bin/awk");
     make_link("../../../../usr/bin/awk", "/usr/bin/up");
     make_link("/nowhere/at-all", "/usr/bin/dangling");
+    make_link("/usr/bin/dangling", "/usr/bin/outward");
     make_link("/loop2", "/loop1");
     make_link("/loop1", "/loop2");
     make_link("/", "/rootlink");
@@ -90,7 +91,6 @@ static const struct {
     { "/lib/../bin/mawk", true, "/usr/bin/mawk" },
     { "/../../usr", true, "/usr" },
     { "/rootlink/rootlink/usr/bin/awk", true, "/usr/bin/mawk" },
-    { "/usr/bin/dangling", true, NULL },
     { "/usr/bin/dangling", false, "/usr/bin/dangling" },
     { "/loop1", true, NULL },
     { "/loop1", false, "/loop1" },
@@ -119,6 +119,16 @@ START_TEST(resolve)
         strcat(want, "/");
     }
     ck_assert_str_eq(got, want);
+}
+END_TEST
+
+/* A link under the prefix to what is not there. */
+START_TEST(link_beside)
+{
+    char buf[PATH_MAX];
+    ck_assert_str_eq(path_resolve("/usr/bin/dangling", buf, true), "/nowhere/at-all");
+    ck_assert_str_eq(path_resolve("/usr/bin/outward", buf, true), "/nowhere/at-all");
+    ck_assert_str_eq(path_resolve("/usr/bin/outward/x/", buf, false), "/nowhere/at-all/x/");
 }
 END_TEST
 
@@ -310,6 +320,7 @@ int main(void)
     tcase_add_test(t, relative_prefix);
     tcase_add_test(t, too_long);
     tcase_add_loop_test(t, relative_path, 0, sizeof(relative) / sizeof(relative[0]));
+    tcase_add_test(t, link_beside);
     tcase_add_test(t, link_to_host);
     tcase_add_loop_test(t, resolve_in_root, 0, sizeof(root_cases) / sizeof(root_cases[0]));
     tcase_add_test(t, entry);

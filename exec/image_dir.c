@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <glib.h>
@@ -75,8 +76,20 @@ static int by_age(const void *a, const void *b)
     return (x->mtime > y->mtime) - (x->mtime < y->mtime);
 }
 
-void image_evict(void)
+/* True once in n bytes, on average. */
+static bool is_due(size_t written, uint64_t n)
 {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t dice = (uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15 >> 32;
+    return written >= (n >> 16) * dice >> 16;
+}
+
+void image_evict(size_t written)
+{
+    if (!written || !is_due(written, exec_options.image_limit / 64)) {
+        return;
+    }
     int fd = openat(exec_options.image_at, exec_options.image_dir,
                     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;

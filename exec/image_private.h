@@ -78,8 +78,10 @@ void image_path(const ImageKey *key, char *buf, size_t size);
 
 /* image_dir.c: make a file of n bytes under that name. False: there is none, and nothing is left of it. */
 bool image_write_file(const char *path, const void *p, size_t n);
-/* Keep the directory within its limit: the oldest go first, down to three quarters. */
-void image_evict(void);
+/* So many bytes were written there: keep the directory within its limit. The oldest go first, down
+ * to three quarters. To look costs more than to write where there are many files: it is done by
+ * chance, once in 1/64 of the limit. */
+void image_evict(size_t written);
 
 /* Fill in absent_* of h, which is being made for im; the rest before it is valid. tb_lock held. */
 void image_note_absent(const CodeImage *im, ImageHeader *h);

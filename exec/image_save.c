@@ -489,7 +489,7 @@ static bool save_one(Writer *w)
 static void save_locked(void)
 {
     g_autofree Collect *all = g_new0(Collect, 1);
-    bool any = false;
+    size_t written = 0;
     CodeImage *im;
     for (; all->n < G_N_ELEMENTS(all->writer) && (im = image_nth(all->n)) != NULL; all->n++) {
         all->writer[all->n].im = im;
@@ -502,13 +502,11 @@ static void save_locked(void)
         if ((w->im->searched && !forked) ||
             enough(fresh, fresh + (w->im->h ? w->im->h->ntbs : 0))) {
             collect_known(w);
-            any |= save_one(w);
+            written += save_one(w) ? w->at : 0;
         }
         g_array_free(w->kept, TRUE);
     }
-    if (any) {
-        image_evict();
-    }
+    image_evict(written);
 }
 
 void image_save(void)

@@ -50,7 +50,7 @@ bool fd_is_ours(int fd)
  * none. */
 static int move_away(int fd)
 {
-    enum { FAR = 1 << 16, USUAL = 1024, GAP = 16 };
+    enum { FAR = 4096, USUAL = 1024, GAP = 16 };
     struct rlimit rl;
     FdRoom room;
     int to = -1;

@@ -309,11 +309,14 @@ static int look_at_exec(Tracee *t, pid_t former)
     if (former != t->tid && tracee_find(former)) {
         tracee_drop(tracee_find(former));       /* that thread has become this one */
     }
+    bool was_foreign = t->foreign;
     t->task = 0;
     t->starting = true;
     t->foreign = false;
     if (tracee_is_guest(t->tid, &st)) {
-        tracee_set_options(t, t->ts.basics.options);
+        if (was_foreign) {
+            tracee_set_options(t, t->ts.basics.options);
+        }
         return 0;                               /* its own stops will come */
     }
     become_foreign(t);

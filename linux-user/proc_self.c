@@ -154,7 +154,8 @@ static char *host_text(const char *dir, const char *name)
 
 /* What the host would show of the emulator, of a process that is ours or another's. */
 typedef struct Shown {
-    uint64_t caught, ignored; /* signals */
+    uint64_t caught, ignored;   /* signals */
+    uint64_t blocked, pending;  /* besides those that the host knows of */
     abi_ulong size;           /* of the address space */
 } Shown;
 
@@ -168,14 +169,24 @@ static uint64_t ignored_by_host(const char *dir)
 
 static bool look_at(char *dir, Shown *s)
 {
+    s->blocked = s->pending = 0;
     if (!proc_is_our_task(dir)) {
         s->ignored = ignored_by_host(dir);
         return proc_other_size(dir, &s->size) &&
                signal_dispositions_other(atoi(strrchr(dir, '/') + 1), &s->caught, &s->ignored);
     }
     signal_dispositions(current_task, &s->caught, &s->ignored);
+    if (atoi(strrchr(dir, '/') + 1) == current_task->tid) {
+        signal_unblockable_shown(current_task, &s->blocked, &s->pending);
+    }
     s->size = guest_map_size();
     return true;
+}
+
+/* Of a line "Name:<tab>hex". */
+static uint64_t of_line(const char *line)
+{
+    return strtoul(strchr(line, '\t') + 1, NULL, 16);
 }
 
 /* The host's lines with the signals that are the guest's, and the size without the emulator's. */
@@ -194,6 +205,10 @@ static GString *make_status(char *dir)
             g_string_append_printf(out, "SigCgt:\t%016" PRIx64 "\n", s.caught);
         } else if (g_str_has_prefix(*l, "SigIgn:")) {
             g_string_append_printf(out, "SigIgn:\t%016" PRIx64 "\n", s.ignored);
+        } else if (g_str_has_prefix(*l, "SigBlk:")) {
+            g_string_append_printf(out, "SigBlk:\t%016" PRIx64 "\n", of_line(*l) | s.blocked);
+        } else if (g_str_has_prefix(*l, "SigPnd:")) {
+            g_string_append_printf(out, "SigPnd:\t%016" PRIx64 "\n", of_line(*l) | s.pending);
         } else if (sscanf(*l, "VmPeak: %lu", &peak) == 1) {
             /* with what follows: VmSize */
         } else if (sscanf(*l, "VmSize: %lu", &kb) == 1) {

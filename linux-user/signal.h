@@ -69,6 +69,8 @@ void signal_free_actions(struct SigHand *sighand);
 void signal_clear_handlers(Task *task);
 /* Which signals the guest catches, and which it ignores: bit 0 is signal 1. */
 void signal_dispositions(Task *task, uint64_t *caught, uint64_t *ignored);
+/* Of the signals that the host never blocks: which the guest does, and which of them wait. */
+void signal_unblockable_shown(const Task *task, uint64_t *blocked, uint64_t *pending);
 /* The same of a thread of another guest process, of which the host ignores *ignored; false: none
  * that we may look into. */
 bool signal_dispositions_other(pid_t tid, uint64_t *caught, uint64_t *ignored);

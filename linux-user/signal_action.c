@@ -116,7 +116,8 @@ void signal_watch_children(Task *task)
 
 abi_long signal_action(CPUState *cpu, int sig, abi_ulong act, abi_ulong oldact, abi_ulong size)
 {
-    SigHand *sh = ((Task *)cpu->opaque)->sighand;
+    Task *task = cpu->opaque;
+    SigHand *sh = task->sighand;
     GuestSigaction sa, old;
     if (size != SIGSET_BYTES) {
         return -EINVAL;
@@ -135,6 +136,9 @@ abi_long signal_action(CPUState *cpu, int sig, abi_ulong act, abi_ulong oldact, 
         signal_action_set(sh, sig, &sa);
     }
     pthread_mutex_unlock(&sh->lock);
+    if (act && sa.handler == GUEST_SIG_IGN) {
+        __atomic_and_fetch(&task->fault_pending, ~sig_bit(sig), __ATOMIC_RELAXED);
+    }
     if (act && sa.handler > GUEST_SIG_IGN) {
         rseq_handler_set(cpu);
     }
@@ -205,6 +209,12 @@ void signal_dispositions(Task *task, uint64_t *caught, uint64_t *ignored)
         disposition(sig_bit(sig), signal_action_of(task->sighand, sig)->handler, caught, ignored);
     }
     pthread_mutex_unlock(&task->sighand->lock);
+}
+
+void signal_unblockable_shown(const Task *task, uint64_t *blocked, uint64_t *pending)
+{
+    *blocked = task->sigmask & FAULT_SIGNALS;
+    *pending = task->fault_pending & *blocked;
 }
 
 bool signal_dispositions_other(pid_t tid, uint64_t *caught, uint64_t *ignored)

@@ -312,6 +312,18 @@ static void own_status(void)
     CHECK((ignored >> (SIGSEGV - 1) & 1) && (ignored >> 63));
     CHECK(stat_field(getpid(), 34) == 1ul << (SIGUSR1 - 1));
     CHECK(stat_field(getpid(), 33) == (ignored & 0x7fffffff));
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGILL);
+    sigaddset(&set, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    CHECK(status_field("SigBlk:\t", 16) == (1ul << (SIGILL - 1) | 1ul << (SIGUSR2 - 1)));
+    raise(SIGILL);
+    CHECK(status_field("SigPnd:\t", 16) == 1ul << (SIGILL - 1));
+    signal(SIGILL, SIG_IGN);
+    signal(SIGILL, SIG_DFL);
+    CHECK(status_field("SigPnd:\t", 16) == 0);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
     signal(SIGUSR1, SIG_DFL);
     signal(SIGSEGV, SIG_DFL);
     CHECK(status_field("SigCgt:\t", 16) == 0);

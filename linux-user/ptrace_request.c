@@ -236,7 +236,7 @@ static abi_long regset(Tracee *t, bool set, abi_ulong note, abi_ulong iov_addr)
     return guest_write(iov_addr, &iov, sizeof(iov)) ? 0 : -EFAULT;
 }
 
-/* What the stop tells of a call: nothing, where the tracer did not ask for stops that are marked. */
+/* What the stop tells of a call: nothing, where the tracer did not ask for marked stops. */
 static uint32_t marked_op(const Tracee *t)
 {
     bool unmarked = (t->ts.syscall_op == SYSCALL_OP_ENTRY || t->ts.syscall_op == SYSCALL_OP_EXIT) &&

@@ -152,6 +152,15 @@ static bool clip(const ProcMapLine *m, const Range *r, abi_ulong base, ProcMapLi
     return true;
 }
 
+/* The first range, from number r on, that does not end below host line `m`: both lists ascend. */
+static unsigned first_range(const View *v, unsigned r, const ProcMapLine *m)
+{
+    while (r < v->ranges->len && g_array_index(v->ranges, Range, r).end + v->base <= m->start) {
+        r++;
+    }
+    return r;
+}
+
 /* Where the host's protections differ and the guest's do not, the bound is ours (guest_code.c). */
 static bool joins(const ProcMapLine *a, const ProcMapLine *b)
 {
@@ -165,7 +174,6 @@ static bool joins(const ProcMapLine *a, const ProcMapLine *b)
 static GArray *guest_lines(const View *v, char **text)
 {
     GArray *lines = g_array_new(FALSE, FALSE, sizeof(ProcMapLine));
-    const GArray *ranges = v->ranges;
     *text = view_text(v, "maps");
     unsigned r = 0;
     char *next;
@@ -178,12 +186,9 @@ static GArray *guest_lines(const View *v, char **text)
         if (!proc_map_line(l, &m)) {
             continue;
         }
-        /* both lists ascend: ranges that end below this line are done with */
-        while (r < ranges->len && g_array_index(ranges, Range, r).end + v->base <= m.start) {
-            r++;
-        }
-        for (unsigned i = r; i < ranges->len; i++) {
-            const Range *range = &g_array_index(ranges, Range, i);
+        r = first_range(v, r, &m);
+        for (unsigned i = r; i < v->ranges->len; i++) {
+            const Range *range = &g_array_index(v->ranges, Range, i);
             if (range->start + v->base >= m.end) {
                 break;
             }
@@ -236,7 +241,7 @@ static GString *view_maps(View *v)
 /* Each guest piece of a host mapping gets the host's numbers for all of it, but its own size. */
 static GString *view_smaps(View *v)
 {
-    const GArray *ranges = v->ranges;
+    unsigned r = 0;
     char *text = view_text(v, "smaps");
     char **lines = g_strsplit(text, "\n", -1);
     GString *out = g_string_new(NULL);
@@ -251,8 +256,13 @@ static GString *view_smaps(View *v)
         while (*next && !proc_map_line(*next, &other)) {
             next++;
         }
-        for (unsigned i = 0; i < ranges->len; i++) {
-            if (!clip(&m, &g_array_index(ranges, Range, i), v->base, &piece)) {
+        r = first_range(v, r, &m);
+        for (unsigned i = r; i < v->ranges->len; i++) {
+            const Range *range = &g_array_index(v->ranges, Range, i);
+            if (range->start + v->base >= m.end) {
+                break;
+            }
+            if (!clip(&m, range, v->base, &piece)) {
                 continue;
             }
             print_map_line(out, &piece);

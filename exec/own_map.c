@@ -5,7 +5,8 @@
  * that is after four million of them, and what is still there then is passed by.
  *
  * A guest may map all that there is, or as often as the kernel allows. It gets no more threads then;
- * but the heap must grow, and has a reserve, mapped from the start: it is taken piece by piece and
+ * but the heap must grow, and has reserves: one mapped from the start, and a large one that is made
+ * when the guest has many mappings, whose list may be asked for. They are taken piece by piece and
  * never refilled.
  */
 #include "exec/own_map.h"
@@ -32,8 +33,14 @@ enum { TRIES = 64 };
 
 static _Atomic uintptr_t next = RANGE_END;
 
-static char reserve[2 << 20] __attribute__((aligned(4096)));
-static _Atomic size_t reserve_used;
+typedef struct Reserve {
+    char *start;
+    _Atomic size_t size, used;
+} Reserve;
+
+enum { LARGE_RESERVE = 1 << 30 };
+static char small_reserve[2 << 20] __attribute__((aligned(4096)));
+static Reserve reserves[] = { { NULL, 0, 0 }, { small_reserve, sizeof(small_reserve), 0 } };
 
 /* size bytes of the range that were not given out in this round. */
 static uintptr_t take(size_t size)
@@ -50,17 +57,24 @@ static size_t page_up(size_t size)
     return (size + 4095) & ~(size_t)4095;
 }
 
-static void *from_reserve(size_t size)
+static void *take_piece(Reserve *r, size_t size)
 {
-    size_t used = reserve_used;
-    size = page_up(size);
+    size_t used = r->used;
     do {
-        if (size == 0 || size > sizeof(reserve) - used) {
-            errno = ENOMEM;
+        if (size == 0 || size > r->size - used) {
             return MAP_FAILED;
         }
-    } while (!atomic_compare_exchange_weak(&reserve_used, &used, used + size));
-    return reserve + used;
+    } while (!atomic_compare_exchange_weak(&r->used, &used, used + size));
+    return r->start + used;
+}
+
+static void *from_reserves(size_t size)
+{
+    size = page_up(size);
+    void *p = take_piece(&reserves[0], size);
+    p = p == MAP_FAILED ? take_piece(&reserves[1], size) : p;
+    errno = p == MAP_FAILED ? ENOMEM : errno;
+    return p;
 }
 
 static void *map_in_range(size_t size, int prot, int flags, int fd, off_t offset)
@@ -87,6 +101,16 @@ void *own_map(size_t size)
                         -1, 0);
 }
 
+void own_reserve(void)
+{
+    Reserve *r = &reserves[0];
+    void *p = r->size ? MAP_FAILED : own_map(LARGE_RESERVE);
+    if (p != MAP_FAILED) {
+        r->start = p;
+        r->size = LARGE_RESERVE;
+    }
+}
+
 void own_touch(const void *p, size_t size, bool write)
 {
     const uintptr_t page = 4096;
@@ -108,7 +132,7 @@ void *__wrap___mmap(void *addr, size_t size, int prot, int flags, int fd, off_t 
     }
     void *p = map_in_range(size, prot, flags, fd, offset);
     if (p == MAP_FAILED && errno == ENOMEM && fd < 0 && prot == (PROT_READ | PROT_WRITE)) {
-        return from_reserve(size);
+        return from_reserves(size);
     }
     return p;
 }

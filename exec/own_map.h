@@ -17,6 +17,10 @@
  * with munmap(). */
 void *own_map(size_t size);
 
+/* The guest has so many mappings that it may reach the kernel's limit: have memory for that time.
+ * By one thread at a time; again, nothing happens. */
+void own_reserve(void);
+
 /* Have at once what would come in page faults, each some 1 us: the whole pages in [p, p + size),
  * for writing, or as they are (where nothing is yet, the page of zeros, which takes no memory). A
  * hint. */

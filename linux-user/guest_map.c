@@ -13,6 +13,8 @@
 
 #include <glib.h>
 
+#include "exec/own_map.h"
+
 typedef struct Node Node;
 struct Node {
     MapRange r;
@@ -20,7 +22,7 @@ struct Node {
     Node *left, *right;             /* right links the free list too */
 };
 
-enum { FIRST_NODES = 96, BLOCK_NODES = 256 };
+enum { FIRST_NODES = 96, BLOCK_NODES = 256, MANY = 4096 };
 
 static Node first_nodes[FIRST_NODES];
 static unsigned first_used;
@@ -38,6 +40,9 @@ static Node *node_new(const MapRange *r)
         n = &first_nodes[first_used++];
     } else {
         Node *block = g_new(Node, BLOCK_NODES);
+        if (count >= MANY) {
+            own_reserve();
+        }
         for (unsigned i = 1; i < BLOCK_NODES; i++) {
             block[i].right = free_nodes;
             free_nodes = &block[i];

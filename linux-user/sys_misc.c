@@ -1,7 +1,8 @@
 /*
- * linux-user/sys_misc.c: what the machine says about itself (uname, riscv_hwprobe), and the
- * instruction cache.
+ * linux-user/sys_misc.c: what the machine says about itself (uname, riscv_hwprobe), what it counts,
+ * and the instruction cache.
  */
+#include <linux/perf_event.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -28,6 +29,19 @@ abi_long sys_uname(CPUState *cpu, const abi_ulong *a)
         g_strlcpy(u.release, user_options.uname_release, sizeof(u.release));
     }
     return guest_write(a[0], &u, sizeof(u)) ? 0 : -EFAULT;
+}
+
+/* The architecture has no hardware breakpoints (HAVE_HW_BREAKPOINT); the host's would watch the
+ * emulator's code. */
+abi_long sys_perf_event_open(CPUState *cpu, const abi_ulong *a)
+{
+    uint32_t type;
+    abi_long fd = sys_forward(cpu, a);
+    if (fd >= 0 && guest_read(&type, a[0], sizeof(type)) && type == PERF_TYPE_BREAKPOINT) {
+        close((int)fd);
+        return -ENOENT;
+    }
+    return fd;
 }
 
 abi_long sys_riscv_flush_icache(CPUState *cpu, const abi_ulong *a)

@@ -251,6 +251,15 @@ static void events(void)
         CHECK(read(r, &b, 8) == 8 && b > a);
         close(r);
     }
+#ifdef __riscv      /* has none */
+    attr.type = PERF_TYPE_BREAKPOINT;
+    attr.config = 0;
+    attr.bp_type = 4;                           /* HW_BREAKPOINT_X */
+    attr.bp_addr = (uintptr_t)not_here;
+    attr.bp_len = sizeof(long);
+    r = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+    CHECK(not_here(r) || (r < 0 && errno == ENOENT));
+#endif
     union bpf_attr battr = {
         .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 4};
     r = (int)syscall(SYS_bpf, BPF_MAP_CREATE, &battr, sizeof(battr));

@@ -3,9 +3,10 @@
  * arch/riscv/kernel/vdso/, the System V gABI, the GNU symbol versioning scheme.
  *
  * One page, a constant of this program: header, dynamic symbols with version LINUX_4.15, and
- * functions that make their system call. Linked at 0, so that offsets are addresses. The hash table
- * has one bucket, a list of all symbols. Debuggers want section headers as well. Unwinders know a
- * signal frame by the two insns of rt_sigreturn.
+ * functions that make their system call. Linked at 0, so that offsets are addresses. There are both
+ * hash tables, as kernels had for long (the newest: GNU's alone), each of one bucket, a list of all
+ * symbols. Debuggers want section headers as well. Unwinders know a signal frame by the two insns
+ * of rt_sigreturn.
  */
 #include "linux-user/loader.h"
 
@@ -55,7 +56,7 @@ enum {
 #undef FN
     VDSO_COUNT,
     NSYMS = 1 + VDSO_COUNT + 1,     /* null, functions, the version's own */
-    NDYN = 10,
+    NDYN = 11,
     HASH_LINUX_4_15 = 0xae77f75,    /* ELF hash of "LINUX_4.15" */
     HASH_SONAME = 0xdeebfa1,        /* of "linux-vdso.so.1" */
 };
@@ -108,6 +109,11 @@ typedef struct VdsoImage {
     struct {
         uint32_t nbucket, nchain, bucket[1], chain[NSYMS];
     } hash;
+    struct {
+        uint32_t nbucket, first, nbloom, shift;
+        uint64_t bloom[1];              /* which keeps nothing out */
+        uint32_t bucket[1], chain[NSYMS - 1];
+    } gnu_hash;
     uint16_t versym[NSYMS];
     Strings str;
     _Alignas(16) Function text[VDSO_COUNT];
@@ -152,6 +158,7 @@ static const VdsoImage vdso_image = {
     },
     .dyn = {
         { DT_SONAME, { offsetof(Strings, soname) } }, { DT_HASH, { AT(hash) } },
+        { DT_GNU_HASH, { AT(gnu_hash) } },
         { DT_STRTAB, { AT(str) } }, { DT_STRSZ, { sizeof(Strings) } },
         { DT_SYMTAB, { AT(sym) } }, { DT_SYMENT, { sizeof(Elf64_Sym) } },
         { DT_VERSYM, { AT(versym) } }, { DT_VERDEF, { AT(verdef) } }, { DT_VERDEFNUM, { 2 } },
@@ -168,6 +175,9 @@ static const VdsoImage vdso_image = {
 #define FN(name, nr, ...) [1 + VDSO_##name] = 2 + VDSO_##name,
         .chain = { VDSO_FUNCTIONS(FN) },
 #undef FN
+    },
+    .gnu_hash = {
+        .nbucket = 1, .first = 1, .nbloom = 1, .bloom = { ~(uint64_t)0 }, .bucket = { 1 },
     },
     .versym = {
 #define FN(name, nr, ...) [1 + VDSO_##name] = 2,
@@ -198,11 +208,24 @@ static const VdsoImage vdso_image = {
     },
 };
 
+/* The chain of GNU's table: the hash of each name, with bit 0 for the last one. */
+static void chain_gnu(VdsoImage *image)
+{
+    for (unsigned i = 1; i < NSYMS; i++) {
+        uint32_t h = 5381;
+        for (const char *c = (const char *)&image->str + image->sym[i].st_name; *c; c++) {
+            h = h * 33 + (unsigned char)*c;
+        }
+        image->gnu_hash.chain[i - 1] = (h & ~1u) | (i == NSYMS - 1);
+    }
+}
+
 bool vdso_map(GError **err)
 {
     abi_long r = guest_mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (r >= 0) {
         memcpy(g2h((abi_ulong)r), &vdso_image, sizeof(vdso_image));
+        chain_gnu(g2h((abi_ulong)r));
         process.vdso = (abi_ulong)r;
         process.vdso_sigreturn = process.vdso + AT(text[VDSO_rt_sigreturn]);
         r = guest_mprotect(process.vdso, 4096, PROT_READ | PROT_EXEC);

@@ -1,4 +1,5 @@
-/* The vDSO, found and called as a C library does: AT_SYSINFO_EHDR, PT_DYNAMIC, DT_HASH, version. */
+/* The vDSO, found and called as a C library does: AT_SYSINFO_EHDR, PT_DYNAMIC, DT_HASH or
+ * DT_GNU_HASH, version. */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <errno.h>
@@ -20,7 +21,7 @@
 #include "check.h"
 
 static const char *base;
-static const uint32_t *hash;
+static const uint32_t *hash, *gnu;
 static const Elf64_Sym *sym;
 static const char *str;
 static const uint16_t *versym;
@@ -40,12 +41,13 @@ static void find_tables(void)
     for (; dyn && dyn->d_tag != DT_NULL; dyn++) {
         const void *p = base + dyn->d_un.d_ptr;
         hash = dyn->d_tag == DT_HASH ? p : hash;
+        gnu = dyn->d_tag == DT_GNU_HASH ? p : gnu;
         sym = dyn->d_tag == DT_SYMTAB ? p : sym;
         str = dyn->d_tag == DT_STRTAB ? p : str;
         versym = dyn->d_tag == DT_VERSYM ? p : versym;
         verdef = dyn->d_tag == DT_VERDEF ? p : verdef;
     }
-    CHECK(hash && sym && str && versym && verdef);
+    CHECK(hash && gnu && sym && str && versym && verdef);
 }
 
 static uint32_t elf_hash(const char *name)
@@ -59,6 +61,31 @@ static uint32_t elf_hash(const char *name)
     return h;
 }
 
+/* nbucket, first symbol, words of the filter, shift | filter | buckets | chains */
+static uint32_t gnu_lookup(const char *name)
+{
+    uint32_t h = 5381;
+    for (const char *c = name; *c; c++) {
+        h = h * 33 + (unsigned char)*c;
+    }
+    const uint64_t *bloom = (const void *)(gnu + 4);
+    const uint32_t *bucket = (const void *)(bloom + gnu[2]), *chain = bucket + gnu[0];
+    uint64_t bits = 1ull << h % 64 | 1ull << (h >> gnu[3]) % 64;
+    if ((bloom[h / 64 % gnu[2]] & bits) != bits) {
+        return 0;
+    }
+    for (uint32_t n = bucket[h % gnu[0]]; n; n++) {
+        uint32_t c = chain[n - gnu[1]];
+        if ((c ^ h) < 2 && strcmp(str + sym[n].st_name, name) == 0) {
+            return n;
+        }
+        if (c & 1) {
+            break;
+        }
+    }
+    return 0;
+}
+
 static void *lookup(const char *name)
 {
     for (uint32_t n = hash[2 + elf_hash(name) % hash[0]]; n; n = hash[2 + hash[0] + n]) {
@@ -66,6 +93,7 @@ static void *lookup(const char *name)
         if (strcmp(str + sym[n].st_name, name) != 0) {
             continue;
         }
+        CHECK(gnu_lookup(name) == n);
         CHECK(ELF64_ST_TYPE(sym[n].st_info) == STT_FUNC && sym[n].st_shndx != SHN_UNDEF);
         while (v->vd_ndx != (versym[n] & 0x7fff)) {
             CHECK(v->vd_next);
@@ -96,6 +124,7 @@ int main(void)
         lookup("__vdso_riscv_hwprobe");
     ssize_t (*random)(void *, size_t, unsigned, void *, size_t) = lookup("__vdso_getrandom");
     CHECK(lookup("__vdso_rt_sigreturn"));
+    CHECK(!gnu_lookup("__vdso_time") && gnu_lookup("LINUX_4.15"));
 
     struct timespec a, b, c;
     CHECK(gettime(CLOCK_MONOTONIC, &a) == 0 &&

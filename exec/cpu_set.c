@@ -41,7 +41,8 @@ static FORK_PAGE pthread_cond_t exclusive_cond = PTHREAD_COND_INITIALIZER;  /* a
 /* exclusive section ended */
 static FORK_PAGE pthread_cond_t resume_cond = PTHREAD_COND_INITIALIZER;
 _Atomic int exclusive_pending;
-static FORK_PAGE bool membarrier_works; /* registered for this process; while it has one CPU: not yet */
+/* Registered for this process; while it has one CPU: not yet. */
+static FORK_PAGE bool membarrier_works;
 bool exclusive_fence_ourselves;
 
 void cpu_reset_return_stack(CPUState *cpu)

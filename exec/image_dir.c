@@ -1,6 +1,6 @@
 /*
- * exec/image_dir.c: the files of the cache directory. An image appears there whole, by renaming, or not
- * at all; the oldest make room for new ones.
+ * exec/image_dir.c: the files of the cache directory. An image appears there whole, by renaming, or
+ * not at all; the oldest make room for new ones.
  */
 #include <dirent.h>
 #include <errno.h>

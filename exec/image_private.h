@@ -76,7 +76,8 @@ bool image_header_fits(const ImageHeader *h, uint64_t size, const ImageKey *key)
 /* The name in the cache directory of the image for key. */
 void image_path(const ImageKey *key, char *buf, size_t size);
 
-/* image_dir.c: make a file of n bytes under that name. False: there is none, and nothing is left of it. */
+/* image_dir.c: make a file of n bytes under that name. False: there is none, and nothing is left of
+ * it. */
 bool image_write_file(const char *path, const void *p, size_t n);
 /* So many bytes were written there: keep the directory within its limit. The oldest go first, down
  * to three quarters. To look costs more than to write where there are many files: it is done by

@@ -44,8 +44,9 @@ const MapRange *guest_map_below(abi_ulong addr);
 /* The range that holds addr, or NULL. */
 const MapRange *guest_map_find(abi_ulong addr);
 
-/* The first part of [start, end) that is one range's, as *part with its addresses cut to [start, end);
- * false when nothing there is mapped. To see every part, whatever happens to the map meanwhile:
+/* The first part of [start, end) that is one range's, as *part with its addresses cut to [start,
+ * end); false when nothing there is mapped. To see every part, whatever happens to the map
+ * meanwhile:
  *     for (a = start; guest_map_part(a, end, &part); a = part.end) */
 bool guest_map_part(abi_ulong start, abi_ulong end, MapRange *part);
 

@@ -161,6 +161,22 @@ static unsigned first_range(const View *v, unsigned r, const ProcMapLine *m)
     return r;
 }
 
+/* The part of host line `m` that the next range, from number *i on, has of it. */
+static bool next_piece(const View *v, unsigned *i, const ProcMapLine *m, ProcMapLine *piece)
+{
+    while (*i < v->ranges->len) {
+        const Range *range = &g_array_index(v->ranges, Range, *i);
+        if (range->start + v->base >= m->end) {
+            return false;
+        }
+        ++*i;
+        if (clip(m, range, v->base, piece)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Where the host's protections differ and the guest's do not, the bound is ours (guest_code.c). */
 static bool joins(const ProcMapLine *a, const ProcMapLine *b)
 {
@@ -187,14 +203,7 @@ static GArray *guest_lines(const View *v, char **text)
             continue;
         }
         r = first_range(v, r, &m);
-        for (unsigned i = r; i < v->ranges->len; i++) {
-            const Range *range = &g_array_index(v->ranges, Range, i);
-            if (range->start + v->base >= m.end) {
-                break;
-            }
-            if (!clip(&m, range, v->base, &piece)) {
-                continue;
-            }
+        for (unsigned i = r; next_piece(v, &i, &m, &piece);) {
             ProcMapLine *last =
                 lines->len ? &g_array_index(lines, ProcMapLine, lines->len - 1) : NULL;
             if (last && joins(last, &piece)) {
@@ -257,14 +266,7 @@ static GString *view_smaps(View *v)
             next++;
         }
         r = first_range(v, r, &m);
-        for (unsigned i = r; i < v->ranges->len; i++) {
-            const Range *range = &g_array_index(v->ranges, Range, i);
-            if (range->start + v->base >= m.end) {
-                break;
-            }
-            if (!clip(&m, range, v->base, &piece)) {
-                continue;
-            }
+        for (unsigned i = r; next_piece(v, &i, &m, &piece);) {
             print_map_line(out, &piece);
             for (char **d = details; d < next && **d; d++) {
                 if (g_str_has_prefix(*d, "Size:")) {

@@ -82,9 +82,10 @@ struct timespec timespec_add(struct timespec x, struct timespec y);
 /* With a guest_base: an argument that may be a number or a pointer. Numbers are never mapped. */
 abi_ulong maybe_pointer(abi_ulong arg);
 
-/* File descriptors that belong to the emulator (sys_file.c). No call takes one as its first argument
- * (syscall_run()), and the guest can neither close nor replace them. fd_own() moves *fd out of the guest's way, close-on-exec, and keeps *fd up to date
- * when it has to move again; *fd must live as long as it is owned. */
+/* File descriptors that belong to the emulator (sys_file.c). No call takes one as its first
+ * argument (syscall_run()), and the guest can neither close nor replace them. fd_own() moves *fd
+ * out of the guest's way, close-on-exec, and keeps *fd up to date when it has to move again; *fd
+ * must live as long as it is owned. */
 void fd_own(int *fd);
 void fd_disown(int *fd);
 bool fd_is_ours(int fd);

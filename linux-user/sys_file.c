@@ -51,7 +51,7 @@ bool fd_is_ours(int fd)
 static int move_away(int fd)
 {
     enum { FAR = 4096, USUAL = 1024, GAP = 16 };
-    struct rlimit rl;
+    struct rlimit rl = { .rlim_cur = USUAL };
     FdRoom room;
     int to = -1;
     if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur <= FAR && fd_room_make(&room)) {
@@ -429,7 +429,8 @@ static bool tells_host_path(abi_ulong dirfd, abi_ulong path)
         return g_str_has_prefix(text, "/proc/");
     }
     snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", (int)dirfd);
-    ssize_t n = readlink((int)dirfd == AT_FDCWD ? "/proc/thread-self/cwd" : link, dir, sizeof(dir) - 1);
+    ssize_t n = readlink((int)dirfd == AT_FDCWD ? "/proc/thread-self/cwd" : link, dir,
+                         sizeof(dir) - 1);
     return n >= 5 && memcmp(dir, "/proc", 5) == 0;
 }
 

@@ -334,7 +334,8 @@ abi_long sys_membarrier(CPUState *cpu, const abi_ulong *a)
         tb_revalidate_all();
         break;
     case GET_REGISTRATIONS:         /* the kernel tells of it after one of the other kinds, too */
-        return registered || (ret & OTHER_KINDS) ? ret : ret & ~(abi_long)MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+        return registered || (ret & OTHER_KINDS)
+                   ? ret : ret & ~(abi_long)MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
     }
     return ret;
 }

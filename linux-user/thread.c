@@ -289,7 +289,8 @@ abi_long thread_create(CPUState *cpu, const CloneRequest *rq)
 
     ((Task *)cpu->opaque)->made_threads = true;
     atomic_fetch_add(&thread_count, 1);
-    if (!signal_make_stack(task) || host_thread_create(cpu->opaque, &thread, thread_main, task) != 0) {
+    if (!signal_make_stack(task) ||
+        host_thread_create(cpu->opaque, &thread, thread_main, task) != 0) {
         err = -EAGAIN;
     } else if (start->reports) {
         futex_flag_wait(&start->done);

@@ -425,7 +425,7 @@ static abi_long exec_rivet(Task *task, Scratch *s, const ExecFile *f, char **env
         }
         return -ENOENT;
     }
-    add_option(s, "-0", guest->len > 0 ? guest->pdata[0] : "");
+    add_option(s, "-0", guest->pdata[0]);
     add_option(s, path, NULL);
     for (guint i = 1; i < guest->len; i++) {
         g_ptr_array_add(s->argv, guest->pdata[i]);
@@ -444,7 +444,7 @@ static abi_long exec_rivet(Task *task, Scratch *s, const ExecFile *f, char **env
 static abi_long exec_host(Scratch *s, const ExecFile *f, char **envp)
 {
     fd_room_end(f->room);
-    if (s->argv->len == 0 || s->argv->pdata[s->argv->len - 1]) {
+    if (s->argv->pdata[s->argv->len - 1]) {
         g_ptr_array_add(s->argv, NULL);
     }
     if (f->dirfd == AT_FDCWD && !f->flags) {
@@ -470,6 +470,9 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
     if ((ret = add_guest_strings(s->argv, argv)) < 0 ||
         (ret = add_guest_strings(s->envp, envp)) < 0) {
         return ret;
+    }
+    if (s->argv->len == 0) {
+        g_ptr_array_add(s->argv, (char *)"");   /* Linux 5.18: there is always an argv[0] */
     }
     g_ptr_array_add(s->envp, NULL);
     char **env = (char **)s->envp->pdata;

@@ -23,6 +23,8 @@
 #include "linux-user/limits.h"
 #include "linux-user/mmap.h"
 #include "linux-user/proc_self.h"
+#include "linux-user/ptrace_private.h"
+#include "linux-user/seccomp.h"
 #include "linux-user/signal.h"
 #include "linux-user/sys_common.h"
 
@@ -157,6 +159,7 @@ typedef struct Shown {
     uint64_t caught, ignored;   /* signals */
     uint64_t blocked, pending;  /* besides those that the host knows of */
     abi_ulong size;           /* of the address space */
+    bool strict;              /* seccomp's strict mode: nobody in it looks at itself */
 } Shown;
 
 static uint64_t ignored_by_host(const char *dir)
@@ -171,15 +174,19 @@ static bool look_at(char *dir, Shown *s)
 {
     s->blocked = s->pending = 0;
     if (!proc_is_our_task(dir)) {
+        uint64_t base;
+        pid_t pid = atoi(strrchr(dir, '/') + 1);
         s->ignored = ignored_by_host(dir);
+        s->strict = seccomp_is_strict(pid, tracee_find_task(pid, &base));
         return proc_other_size(dir, &s->size) &&
-               signal_dispositions_other(atoi(strrchr(dir, '/') + 1), &s->caught, &s->ignored);
+               signal_dispositions_other(pid, &s->caught, &s->ignored);
     }
     signal_dispositions(current_task, &s->caught, &s->ignored);
     if (atoi(strrchr(dir, '/') + 1) == current_task->tid) {
         signal_unblockable_shown(current_task, &s->blocked, &s->pending);
     }
     s->size = guest_map_size();
+    s->strict = false;
     return true;
 }
 
@@ -189,7 +196,8 @@ static uint64_t of_line(const char *line)
     return strtoul(strchr(line, '\t') + 1, NULL, 16);
 }
 
-/* The host's lines with the signals that are the guest's, and the size without the emulator's. */
+/* The host's lines with the signals that are the guest's, the size without the emulator's, and
+ * seccomp's strict mode. */
 static GString *make_status(char *dir)
 {
     Shown s;
@@ -209,6 +217,8 @@ static GString *make_status(char *dir)
             g_string_append_printf(out, "SigBlk:\t%016" PRIx64 "\n", of_line(*l) | s.blocked);
         } else if (g_str_has_prefix(*l, "SigPnd:")) {
             g_string_append_printf(out, "SigPnd:\t%016" PRIx64 "\n", of_line(*l) | s.pending);
+        } else if (s.strict && g_str_has_prefix(*l, "Seccomp:")) {
+            g_string_append(out, "Seccomp:\t1\n");
         } else if (sscanf(*l, "VmPeak: %lu", &peak) == 1) {
             /* with what follows: VmSize */
         } else if (sscanf(*l, "VmSize: %lu", &kb) == 1) {

@@ -469,6 +469,15 @@ static unsigned filters_from(pid_t tid, uint64_t f, uint64_t n, uint64_t *nth)
     return count;
 }
 
+bool seccomp_is_strict(pid_t tid, uint64_t task)
+{
+    uint64_t newest;
+    uint16_t len;
+    return tracee_read(tid, task + offsetof(Task, seccomp), &newest, sizeof(newest)) && newest &&
+           tracee_read(tid, newest + offsetof(SeccompFilter, len), &len, sizeof(len)) &&
+           len == 0;                    /* `strict` has no insns */
+}
+
 abi_long seccomp_fetch(pid_t tid, uint64_t task, uint64_t n, abi_ulong out)
 {
     struct sock_filter insn[BPF_MAXINSNS];

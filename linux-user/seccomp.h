@@ -36,6 +36,10 @@ bool seccomp_restore(Task *task, int fd);
  * 0: its length or -errno. */
 abi_long seccomp_fetch(pid_t tid, uint64_t task, uint64_t n, abi_ulong out);
 
+/* Is another process's thread tid, whose Task is at `task`, in strict mode? The host does not know;
+ * of filters it does. */
+bool seccomp_is_strict(pid_t tid, uint64_t task);
+
 /* The ioctls of a listener whose numbers and answers are the guest's (linux/seccomp.h). */
 abi_long seccomp_notif_recv(abi_ulong fd, abi_ulong arg);
 abi_long seccomp_notif_send(abi_ulong fd, abi_ulong arg);

@@ -4,7 +4,9 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/magic.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -338,6 +340,39 @@ static void own_status(void)
     CHECK(all == size * 1024);
 }
 
+/* A child in seccomp's strict mode, or with two filters. */
+static void filtered(int strict)
+{
+    int go[2], done[2], status;
+    unsigned long filters = status_field("Seccomp_filters:\t", 10);
+    char c = 0;
+    CHECK(pipe(go) == 0 && pipe(done) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+        struct sock_fprog prog = { 1, &allow };
+        CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+        if (strict) {
+            CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) == 0);
+        } else {
+            CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0 &&
+                  prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0 &&
+                  status_field("Seccomp:\t", 10) == SECCOMP_MODE_FILTER &&
+                  status_field("Seccomp_filters:\t", 10) == filters + 2);
+        }
+        CHECK(write(done[1], &c, 1) == 1 && read(go[0], &c, 1) == 1);
+        syscall(SYS_exit, 0);
+    }
+    close(done[1]);
+    close(go[0]);
+    CHECK(read(done[0], &c, 1) == 1);
+    CHECK(strstr(read_fd(fd_of(pid, "status", O_RDONLY)),
+                 strict ? "Seccomp:\t1\n" : "Seccomp:\t2\n"));
+    CHECK(write(go[1], &c, 1) == 1 && waitpid(pid, &status, 0) == pid && status == 0);
+    close(done[0]);
+    close(go[1]);
+}
+
 /* What the kernel keeps apart is apart, equal permissions or not. */
 static void bounds(void)
 {
@@ -435,6 +470,8 @@ int main(void)
     extensions();
     own_status();
     bounds();
+    filtered(1);
+    filtered(0);
     limited();
     are_files();
     limits();

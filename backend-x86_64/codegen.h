@@ -50,6 +50,9 @@ typedef enum HostFeature {
     HOST_ERMS = 128, HOST_FSGSBASE = 256, HOST_PCLMUL = 512,
 } HostFeature;
 uint32_t backend_host_features(void);
+/* What the CPU has not of x86-64-v2, which the emulator and all generated code stand on; NULL: it
+ * has all. */
+const char *backend_host_lacks(void);
 /* "-avx2,-bmi2" switches off; returns false at an unknown word. */
 bool backend_parse_features(const char *spec, uint32_t *features);
 

@@ -81,6 +81,23 @@ uint32_t backend_host_features(void)
     return f;
 }
 
+const char *backend_host_lacks(void)
+{
+    static const FeatureName needed[] = {
+        { "SSE3", bit_SSE3, 0 }, { "SSSE3", bit_SSSE3, 0 }, { "SSE4.1", bit_SSE4_1, 0 },
+        { "SSE4.2", bit_SSE4_2, 0 }, { "POPCNT", bit_POPCNT, 0 },
+        { "CMPXCHG16B", bit_CMPXCHG16B, 0 },
+    };
+    enum { ECX = 2 };
+    uint32_t c = cpuid_leaf(CPUID_INDEX_1)[ECX];
+    for (unsigned i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+        if (!(c & needed[i].bit)) {
+            return needed[i].name;
+        }
+    }
+    return NULL;
+}
+
 static bool switch_off(const char *word, size_t len, uint32_t *features)
 {
     for (unsigned i = 0; i < NUM_FEATURES; i++) {

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "exec/cpu_exec.h"
 #include "exec/log.h"
 #include "linux-user/binfmt.h"
 #include "linux-user/ids.h"
@@ -298,6 +299,11 @@ int main(int argc, char **argv, char **envp)
     CommandLine cl;
     GError *err = NULL;
     FdRoom room = {0};
+    const char *lacks = backend_host_lacks();
+    if (lacks) {
+        fprintf(stderr, "rivet: this CPU has no %s, use one of x86-64-v2 or later\n", lacks);
+        return 1;
+    }
     fd_room_make(&room);
     BinfmtInfo binfmt = binfmt_info(argv[0], &prog.fd);
     if (!options_parse(argc, argv, envp, &binfmt, &cl, &err)) {

@@ -108,6 +108,10 @@ bad "-dfilter: .*'x'" "$rivet" -dfilter x ok
 bad "-tier: 'x'" "$rivet" -tier x ok
 bad "-tb-size: '0'" "$rivet" -tb-size 0 ok
 bad "-seed: 'x'" "$rivet" -seed x ok
+# A CPU that is too old, where it can be had (sanitizers need memory that qemu has not).
+if [ "$memory" = memory ] && command -v qemu-x86_64 >/dev/null; then
+    bad "this CPU has no SSE4.1" qemu-x86_64 -cpu core2duo "$rivet" ok
+fi
 
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
     chmod 755 "$dir"

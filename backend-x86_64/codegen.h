@@ -70,7 +70,7 @@ typedef struct BackendLayout {
     int32_t ras_bottom;         /* u64: ... when the stack is empty */
     int32_t marks;              /* BackendMark[BACKEND_MARKS] */
     int32_t helper_args;        /* u64[4] */
-    int32_t helper_ra;          /* u64: return address of the helper call that runs, for unwinding */
+    int32_t helper_ra;          /* u64: where the helper call that runs returns to, to unwind */
     int32_t helper_table;       /* pointers to functions, by helper number, in env's block */
     int32_t scratch;            /* u64[4]: for the emitters */
     int32_t spill;              /* u64[BACKEND_SPILL_SLOTS]: spill slots of temps, and the like */

@@ -388,8 +388,8 @@ void lower_orc_b(BackendContext *be, const IrOp *op, const Opnd *in, int d)
     x86_rr(e, X86_NOT, w, 0, d);
 }
 
-/* A product without carries, bit by bit: the low half from the lowest bit of b on, the high one from
- * its highest. */
+/* A product without carries, bit by bit: the low half from the lowest bit of b on, the high one
+ * from its highest. */
 static void emit_clmul_loop(BackendContext *be, const IrOp *op, const Opnd *in, int d)
 {
     Emit *e = &be->e;

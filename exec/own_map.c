@@ -4,10 +4,10 @@
  * Addresses go downwards through the range and begin again at its top: with 512 KiB for a thread
  * that is after four million of them, and what is still there then is passed by.
  *
- * A guest may map all that there is, or as often as the kernel allows. It gets no more threads then;
- * but the heap must grow, and has reserves: one mapped from the start, and a large one that is made
- * when the guest has many mappings, whose list may be asked for. They are taken piece by piece and
- * never refilled.
+ * A guest may map all that there is, or as often as the kernel allows. It gets no more threads
+ * then; but the heap must grow, and has reserves: one mapped from the start, and a large one that
+ * is made when the guest has many mappings, whose list may be asked for. They are taken piece by
+ * piece and never refilled.
  */
 #include "exec/own_map.h"
 

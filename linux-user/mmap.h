@@ -53,7 +53,7 @@ void guest_map_forget(abi_ulong start, abi_ulong end);
 
 /* The guest's protection of the page at addr: PROT_* bits, or -1 when it is not mapped. */
 int guest_page_prot(abi_ulong addr);
-/* Where what is mapped for the guest from the page addr on ends, at most at end; addr: it is not. */
+/* Where what is mapped for the guest from the page addr on ends, at most at end; addr: none. */
 abi_ulong guest_mapped_end(abi_ulong addr, abi_ulong end);
 /* True when [addr, addr+len) overlaps something mapped for the guest. */
 bool guest_range_used(abi_ulong addr, abi_ulong len);

@@ -16,16 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int failed;
-
-static void check_(int ok, const char *what, int line)
-{
-    if (!ok) {
-        printf("line %d: %s (errno %d)\n", line, what, errno);
-        failed = 1;
-    }
-}
-#define CHECK(x) check_(!!(x), #x, __LINE__)
+#include "../c/check.h"
 
 /* One request of io_uring: its result. */
 static int one_request(struct io_uring_sqe sqe)
@@ -93,6 +84,6 @@ int main(int argc, char **argv)
     close(c);
     close(etc);
     CHECK(unlink("/dir/ring") == 0);
-    puts(failed ? "failed" : "ok");
-    return failed;
+    puts("ok");
+    return 0;
 }

@@ -16,6 +16,7 @@ static FORK_PAGE pthread_mutex_t mmap_lock = PTHREAD_MUTEX_INITIALIZER;
 FORK_PAGE pthread_mutex_t map_lock = PTHREAD_MUTEX_INITIALIZER;
 /* RLIMIT_AS and RLIMIT_DATA as the guest has set them. mmap_lock. */
 static abi_ulong limit_as = ~(abi_ulong)0, limit_data = ~(abi_ulong)0;
+static int lock_future;                         /* flags of mlockall(); mmap_lock */
 static bool has_unforked;                    /* MADV_DONTFORK has been said; mmap_lock */
 static bool has_growing;                     /* there was a mapping with MAP_GROWSDOWN; mmap_lock */
 static const char claimed[] = "";               /* name of a range that claim() took */
@@ -253,6 +254,27 @@ void guest_set_limits(abi_ulong as, abi_ulong data)
     pthread_mutex_unlock(&mmap_lock);
 }
 
+void guest_lock_future(int mcl)
+{
+    pthread_mutex_lock(&mmap_lock);
+    lock_future = mcl & MCL_FUTURE ? mcl : 0;
+    pthread_mutex_unlock(&mmap_lock);
+}
+
+int future_flags(void)
+{
+    return lock_future && !(lock_future & MCL_ONFAULT) ? MAP_LOCKED : 0;
+}
+
+/* The host has no flag for this. Where the limit of locked memory is reached the kernel would have
+ * refused the mapping. */
+void lock_if_future(abi_ulong start, abi_ulong len)
+{
+    if (lock_future & MCL_ONFAULT) {
+        mlock2(g2h(start), len, MLOCK_ONFAULT);
+    }
+}
+
 abi_ulong limit_of_data(void)
 {
     return limit_data;
@@ -391,6 +413,7 @@ void mmap_fork_child(void)
 {
     pthread_mutex_init(&map_lock, NULL);
     pthread_mutex_init(&mmap_lock, NULL);
+    lock_future = 0;
 }
 
 void map_unfork(abi_ulong start, abi_ulong end, bool unforked)

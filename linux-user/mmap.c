@@ -123,6 +123,7 @@ static abi_long mmap_locked(abi_ulong addr, abi_ulong len, int prot, int flags, 
         return -ENOMEM;
     }
     abi_long r;
+    flags |= future_flags();
     if (fixed && !(addr & PAGE_MASK_LOW)) {
         if (!in_task(addr, size)) {
             return -ENOMEM;
@@ -151,6 +152,7 @@ static abi_long mmap_locked(abi_ulong addr, abi_ulong len, int prot, int flags, 
                                .tag = shared ? MAP_TAG_SHARED : grows ? MAP_TAG_GROWS : 0,
                                .file = code_file_of(start, prot, flags, fd, off) });
     drop_code(had_code, start, end);
+    lock_if_future(start, size);
     return r;
 }
 
@@ -370,9 +372,10 @@ static void brk_locked(abi_ulong brk)
             return;
         }
         if (host_mmap_new(old_end, new_end - old_end, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) < 0) {
+                          MAP_PRIVATE | MAP_ANONYMOUS | future_flags(), -1, 0) < 0) {
             return;
         }
+        lock_if_future(old_end, new_end - old_end);
         map_set(old_end, new_end, PROT_READ | PROT_WRITE, 0, "[heap]");
     }
     process.brk = brk;

@@ -31,6 +31,10 @@ bool guest_code_unwatch_all(void);
  * host's are left alone, because the emulator's own mappings would count. */
 void guest_set_limits(abi_ulong as, abi_ulong data);
 
+/* mlockall() with these flags, of which MCL_FUTURE counts here: what is mapped from now on is
+ * locked. 0 ends that, and so does fork(). */
+void guest_lock_future(int mcl);
+
 /* The size of the guest's address space: addresses are below it. It is the host's, less guest_base,
  * or what guest_reserve() has set before anything was mapped (-R), leaving stack_size at its end
  * for the stack. Such a space is filled as the kernel fills it, from the top, and guest_base is

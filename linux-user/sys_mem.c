@@ -139,35 +139,48 @@ abi_long sys_remap_file_pages(CPUState *cpu, const abi_ulong *a)
 }
 
 typedef struct LockWalk {
-    abi_long nr, arg, ret;
+    bool lock, fill;
+    abi_long ret;
 } LockWalk;
 
+/* That some page cannot be had now (a guard, the end of a file) is no error of mlockall(), as it is
+ * of mlock(). */
 static void lock_range(void *opaque, abi_ulong start, abi_ulong end, int prot, const char *name)
 {
     LockWalk *w = opaque;
-    if (w->ret == 0 && prot != PROT_NONE) {
-        w->ret = host_call(w->nr, start + guest_base, end - start, (abi_ulong)w->arg, 0, 0, 0);
+    if (w->ret || prot == PROT_NONE) {
+        return;
+    }
+    abi_ulong at = start + guest_base, size = end - start;
+    w->ret = w->lock ? host_call(__NR_mlock2, at, size, MLOCK_ONFAULT, 0, 0, 0)
+                     : host_call(__NR_munlock, at, size, 0, 0, 0, 0);
+    if (w->ret == 0 && w->fill) {
+        host_call(__NR_mlock2, at, size, 0, 0, 0, 0);
     }
 }
 
 /* The guest's ranges only: the host's mlockall() would fault in all address space that the emulator
- * keeps in reserve. MCL_FUTURE is accepted and not done. */
+ * keeps in reserve. */
 abi_long sys_mlockall(CPUState *cpu, const abi_ulong *a)
 {
     if (a[0] == 0 || (a[0] & ~(abi_ulong)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) ||
         a[0] == MCL_ONFAULT) {
         return -EINVAL;
     }
-    LockWalk w = { .nr = __NR_mlock2, .arg = a[0] & MCL_ONFAULT ? MLOCK_ONFAULT : 0 };
+    LockWalk w = { .lock = true, .fill = !(a[0] & MCL_ONFAULT) };
     if (a[0] & MCL_CURRENT) {
         guest_map_walk(lock_range, &w);
+    }
+    if (w.ret == 0) {
+        guest_lock_future((int)a[0]);
     }
     return w.ret;
 }
 
 abi_long sys_munlockall(CPUState *cpu, const abi_ulong *a)
 {
-    LockWalk w = { .nr = __NR_munlock };
+    LockWalk w = { .lock = false };
+    guest_lock_future(0);
     guest_map_walk(lock_range, &w);
     return w.ret;
 }

@@ -245,9 +245,39 @@ static void locks(void)
     }
     FAILS(EINVAL, mlockall(0));
     FAILS(EINVAL, mlockall(0x100));
-    if (mlockall(MCL_CURRENT) == 0) {
+    struct rlimit limit, none;
+    getrlimit(RLIMIT_MEMLOCK, &limit);
+    none = (struct rlimit){ 0, limit.rlim_max };
+    CHECK(setrlimit(RLIMIT_MEMLOCK, &none) == 0);
+    int may = mlockall(MCL_FUTURE) == 0;        /* CAP_IPC_LOCK */
+    CHECK(setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && munlockall() == 0);
+    if (mlockall(MCL_CURRENT) == 0 || may) {
         CHECK(status_kb("VmLck") > 16 && status_kb("VmLck") < 64 * 1024);
         CHECK(munlockall() == 0 && status_kb("VmLck") == 0);
+    }
+    if (mlockall(MCL_FUTURE) == 0) {
+        char *q = map(4, RW);
+        unsigned char there[4] = { 0 };
+        CHECK(status_kb("VmLck") == 16);
+        CHECK(mincore(q, 4 * PAGE, there) == 0 && (there[0] & there[3] & 1));
+        CHECK(mremap(q, 4 * PAGE, 6 * PAGE, MREMAP_MAYMOVE) != MAP_FAILED);
+        CHECK(status_kb("VmLck") == 24);
+        CHECK(sbrk(2 * PAGE) != (void *)-1 && status_kb("VmLck") == 32);
+        pid_t child = fork();
+        if (child == 0) {
+            map(4, RW);
+            CHECK(status_kb("VmLck") == 0);
+            _exit(0);
+        }
+        int status;
+        CHECK(waitpid(child, &status, 0) == child && status == 0);
+        CHECK(mlockall(MCL_FUTURE | MCL_ONFAULT) == 0);
+        q = map(4, RW);
+        CHECK(status_kb("VmLck") == 48);
+        CHECK(mincore(q, 4 * PAGE, there) == 0 && !(there[0] & 1));
+        CHECK(munlockall() == 0 && status_kb("VmLck") == 0);
+        map(4, RW);
+        CHECK(status_kb("VmLck") == 0);
     }
     unsigned char in[4];
     memset(p, 1, 2 * PAGE);

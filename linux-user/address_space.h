@@ -56,8 +56,8 @@ static inline abi_long host_error(long r)
     return r == -1 ? -errno : r;
 }
 
-/* Flags for the host's mmap(): is what is mapped now to be locked (guest_lock_future())? And what is
- * to be done afterwards. */
+/* Flags for the host's mmap(): is what is mapped now to be locked (guest_lock_future())? And what
+ * is to be done afterwards. */
 int future_flags(void);
 void lock_if_future(abi_ulong start, abi_ulong len);
 

@@ -229,7 +229,15 @@ static abi_long judge(CPUState *cpu, abi_ulong *call, const abi_ulong *a, bool t
 
 abi_long seccomp_judge(CPUState *cpu, abi_ulong *nr, const abi_ulong *a)
 {
-    return judge(cpu, nr, a, false);
+    abi_long verdict = judge(cpu, nr, a, false);
+    bool restarts = verdict <= -ERESTARTSYS_ && verdict >= -ERESTART_RESTARTBLOCK_;
+    if (restarts && !((Task *)cpu->opaque)->signal_pending) {
+        /* Of a filter, a supervisor or a tracer. Such codes mean something where a signal is to be
+         * delivered; otherwise this is a result as any other. */
+        cpu->env.gpr[RV_A0] = (uint64_t)verdict;
+        return SYSCALL_NO_RESULT;
+    }
+    return verdict;
 }
 
 /* ---- installation ---- */

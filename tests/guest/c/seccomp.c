@@ -60,6 +60,7 @@ static int run_child(void (*part)(void))
     CHECK(pid >= 0);
     if (pid == 0) {
         CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+        alarm(60);                          /* a call repeated for ever ends the test */
         part();
         _exit(0);
     }
@@ -220,6 +221,8 @@ static void errors(void)
     CHECK(on_call(0, SYS_getppid, SECCOMP_RET_LOG) == 0 && raw_getppid() == -4095);
     CHECK(on_call(0, SYS_getppid, SECCOMP_RET_TRACE) == 0 && raw_getppid() == -4095);
     CHECK(on_call(0, SYS_getppid, SECCOMP_RET_ERRNO) == 0 && raw_getppid() == 0);
+    CHECK(on_call(0, SYS_getuid, SECCOMP_RET_ERRNO | 512) == 0);    /* no signal: no restart */
+    CHECK(syscall(SYS_getuid) == -1 && errno == 512);
     CHECK(on_call(0, SYS_getpgid, SECCOMP_RET_TRACE) == 0 && getpgid(0) < 0 && errno == ENOSYS);
     CHECK(on_call(0, SYS_getsid, SECCOMP_RET_USER_NOTIF) == 0 && getsid(0) < 0 && errno == ENOSYS);
     CHECK(on_call(0, 5000, SECCOMP_RET_ERRNO | 3) == 0 && syscall(5000) < 0 && errno == 3);
@@ -493,13 +496,21 @@ static void *supervised(void *arg)
     CHECK(raw_getppid() == 1234567);
     CHECK(raw_getppid() == -42);
     CHECK(raw_getppid() == parent);         /* the call is made */
+    for (int error = 512; error <= 516; error++) {
+        CHECK(raw_getppid() == -error);     /* the kernel's restart codes: mere numbers here */
+    }
+    CHECK(raw_getppid() == -512);           /* made again, after the handler */
     return arg;
 }
 
-static void answer(int64_t val, int error, uint32_t flags)
+static void told(int sig)
+{
+    CHECK(write(from_thread[1], "s", 1) == 1);
+}
+
+static uint64_t asked(void)
 {
     struct seccomp_notif req;
-    struct seccomp_notif_resp resp;
     struct pollfd p = { listener, POLLIN, 0 };
     CHECK(poll(&p, 1, -1) == 1 && p.revents == POLLIN);
     memset(&req, 0x55, sizeof(req));
@@ -509,8 +520,24 @@ static void answer(int64_t val, int error, uint32_t flags)
     CHECK(req.data.nr == SYS_getppid && req.data.arch == AUDIT_ARCH_RISCV64);
     CHECK(req.data.args[0] == 11 && req.pid > 0 && req.pid != (uint32_t)getpid());
     CHECK(ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &req.id) == 0);
-    resp = (struct seccomp_notif_resp){ req.id, val, error, flags };
+    return req.id;
+}
+
+static void answer(int64_t val, int error, uint32_t flags)
+{
+    struct seccomp_notif_resp resp = { asked(), val, error, flags };
     CHECK(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == 0);
+}
+
+/* The one who waits for the answer gets a signal, and asks again. */
+static void interrupt(pthread_t t)
+{
+    struct sigaction sa = { .sa_handler = told, .sa_flags = SA_RESTART };
+    char c;
+    CHECK(sigaction(SIGUSR1, &sa, NULL) == 0);
+    struct seccomp_notif_resp resp = { .id = asked(), .error = -EPERM };
+    CHECK(pthread_kill(t, SIGUSR1) == 0 && read(from_thread[0], &c, 1) == 1);
+    FAILS(ENOENT, ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &resp));
 }
 
 static void supervisor(void)
@@ -524,6 +551,11 @@ static void supervisor(void)
     answer(1234567, 0, 0);
     answer(0, -42, 0);
     answer(0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+    for (int error = 512; error <= 516; error++) {
+        answer(0, -error, 0);
+    }
+    interrupt(t);
+    answer(0, -512, 0);
     CHECK(pthread_join(t, NULL) == 0);
     CHECK(getppid() > 0);
 }

@@ -6,6 +6,14 @@
  * call; of a process with other threads at work its child then hopes that none of them was in
  * malloc.
  *
+ * The locks of the map, the translator and the CPUs are held from before the copy until the host's
+ * fork() returns. A guest with UFFD_FEATURE_EVENT_FORK can hang by this: the kernel has copied the
+ * memory, but keeps the parent's thread until another one has read the event. That one may wait in
+ * read(); should it come from poll() and need code that is not translated, or mmap() before it has
+ * read, it waits for our locks. Not to be had otherwise: the copy is made page by page while other
+ * threads run, so that without the locks code buffer and maps could be torn in the child, and
+ * neither a parent's thread nor the child, which starts later, learns that the copy is complete.
+ *
  * vfork (CLONE_VM | CLONE_VFORK, also posix_spawn's): the child really shares the memory, and the
  * parent's thread sleeps in the kernel until the child has called execve or exit. It has a CPU, a
  * Task and a table of actions of its own, and borrows what the sleeping thread does not use

@@ -4,6 +4,9 @@
  * Owns the map of guest pages (which are mapped, with which protection, whether executable for the
  * guest) under mmap_lock. Host pages never are PROT_EXEC: the guest's PROT_EXEC is a bit in this
  * map (guest PROT_EXEC without PROT_READ maps readable). A change drops exactly the TBs it touches.
+ * The lock is held during the host's call: between this and the map's change, another thread could
+ * map there. So a reader of userfaultfd's events of unmapping or moving, for whom the kernel lets
+ * that call wait, hangs if it changes mappings before it reads.
  * Returns are -errno or the result, as the system calls say.
  */
 #ifndef LINUX_USER_MMAP_H

@@ -1,13 +1,16 @@
 /* What execve answers to ELF files that are no programs, or whose interpreter is none, and to
- * scripts without a name: the process goes on. Alone: rivet exec_elf. */
+ * scripts without a name: the process goes on. And which odd ones it starts. Alone: rivet exec_elf.
+ */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "check.h"
 
@@ -156,6 +159,84 @@ static void scripts(void)
     SCRIPT(ENOENT, line);
 }
 
+/* exit(42); exit(the byte at 0x10000 + at) */
+static void exits(void)
+{
+    static const uint32_t rv[] = { 0x02a00513, 0x05d00893, 0x00000073 };
+    static const unsigned char x86[] = { 0xbf, 42, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 5 };
+    memcpy(im.bytes + CODE, machine == EM_RISCV ? (const void *)rv : x86, sizeof(rv));
+}
+
+static void exits_byte(unsigned at)
+{
+    uint32_t rv[] = { 0x00010537 + ((at + 0x800) & ~4095u), 0x00054503 + (at << 20), 0x05d00893,
+                      0x00000073 };
+    unsigned char x86[] = { 0x0f, 0xb6, 0x3c, 0x25, 0, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 5, 0 };
+    at += 0x10000;
+    memcpy(x86 + 4, &at, 4);
+    memcpy(im.bytes + CODE, machine == EM_RISCV ? (const void *)rv : x86, sizeof(rv));
+}
+
+/* Started, it ends with this status of wait(). */
+static void starts(int expected, size_t size, int line)
+{
+    int status;
+    write_file(path, size, 0700);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl(path, "x", NULL);
+        _exit(100 + errno);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid);
+    status &= ~0x80;        /* a core, perhaps */
+    if (status != expected) {
+        fprintf(stderr, "line %d: status %#x, not %#x\n", line, status, expected);
+    }
+    CHECK(status == expected);
+}
+
+#define STARTS(status, size, ...)                                                                  \
+    do {                                                                                           \
+        plain();                                                                                   \
+        im.bytes[0xffe] = 7;                                                                       \
+        exits();                                                                                   \
+        __VA_ARGS__;                                                                               \
+        starts(status, size, __LINE__);                                                            \
+    } while (0)
+
+static void odd(void)
+{
+    enum { OK = 42 << 8, SEVEN = 7 << 8, LONG = 0x2000 };
+    STARTS(OK, SIZE);
+    STARTS(OK, SIZE, im.eh.e_version = 0);
+    STARTS(OK, SIZE, im.eh.e_version = 77);
+    STARTS(OK, SIZE, im.eh.e_ident[EI_VERSION] = 9);
+    STARTS(OK, SIZE, im.eh.e_flags = 8);        /* EF_RISCV_RVE */
+    static const uint64_t aligns[] = { 0, 1, 3, 12, 0x1001, 0x3000, ~0ull, 1ull << 50, 1ull << 63 };
+    for (unsigned i = 0; i < sizeof(aligns) / sizeof(aligns[0]); i++) {
+        STARTS(OK, SIZE, im.ph[0].p_align = aligns[i]);
+        if (aligns[i] & (aligns[i] - 1)) {
+            STARTS(OK, SIZE, im.eh.e_type = ET_DYN; im.ph[0].p_align = aligns[i]);
+        }
+    }
+    /* The file ends first: zeroes to the page's end, and nothing behind that. */
+    STARTS(OK, 0x500);
+    STARTS(OK, 0x500, im.ph[0].p_filesz = im.ph[0].p_memsz = LONG);
+    STARTS(SEVEN, 0xfff, exits_byte(0xffe));
+    STARTS(0, 0xffe, exits_byte(0xffe));
+    STARTS(SIGBUS, 0x1000, exits_byte(0x1000); im.ph[0].p_filesz = im.ph[0].p_memsz = LONG);
+    STARTS(SIGBUS, 0x500, exits_byte(0x1000); im.ph[0].p_filesz = im.ph[0].p_memsz = LONG);
+    STARTS(SIGBUS, 0x500, im.ph[0].p_filesz = im.ph[0].p_memsz = LONG; im.eh.e_entry += 0x1000);
+    STARTS(SIGBUS, 0x500, im.ph[0].p_offset = 0x10000);
+    /* with anonymous pages behind it, whether there is a page to clear or not */
+    STARTS(0, 0x500, exits_byte(0x2000); im.ph[0].p_filesz = LONG; im.ph[0].p_memsz = 0x3000);
+    STARTS(0, 0x500, exits_byte(0x2000); im.ph[0].p_filesz = 0x1800; im.ph[0].p_memsz = 0x3000);
+    STARTS(SIGBUS, 0x500, exits_byte(0x1000); im.ph[0].p_filesz = 0x1800;
+           im.ph[0].p_memsz = 0x3000);
+    STARTS(0, 0x500, im.ph[0].p_flags |= PF_W; exits_byte(0xffe); im.ph[0].p_filesz = 0xf00;
+           im.ph[0].p_memsz = 0x3000);
+}
+
 int main(void)
 {
     int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -168,6 +249,7 @@ int main(void)
     names();
     interps();
     scripts();
+    odd();
     CHECK(unlink(path) == 0 && unlink(other) == 0 && rmdir(dir) == 0);
     return 0;
 }

@@ -129,7 +129,9 @@ abi_long sys_landlock_restrict_self(CPUState *cpu, const abi_ulong *a)
 typedef struct ExecFile {
     int dirfd;
     const char *path;               /* for the host */
-    const char *guest_path; /* what the child is told; the same string if nothing else is known */
+    int guest_dirfd;
+    const char *guest_path;         /* what the child is called after */
+    const char *exe;                /* where it is, when that is a link to a process's program */
     int flags;                      /* of execveat */
     int fd;                         /* open for reading, -1: it may only be executed */
     struct stat st;
@@ -368,15 +370,19 @@ static void add_options(Scratch *s, const ExecFile *f)
 static const char *child_path(Scratch *s, const ExecFile *f)
 {
     const char *name = f->guest_path;
-    if (f->dirfd != AT_FDCWD && name[0] != '/') {
+    if (f->guest_dirfd != AT_FDCWD && name[0] != '/') {
         /* a script's interpreter opens it by that name */
-        if (exec_kind(f->fd) == EXEC_SCRIPT && fcntl(f->dirfd, F_GETFD) & FD_CLOEXEC) {
+        if (exec_kind(f->fd) == EXEC_SCRIPT && fcntl(f->guest_dirfd, F_GETFD) & FD_CLOEXEC) {
             return NULL;
         }
         if (!*name) {
             add_option(s, "-byfd", NULL);
         }
-        name = keep(s, g_strdup_printf("/dev/fd/%d%s%s", f->dirfd, *name ? "/" : "", name));
+        name = keep(s, g_strdup_printf("/dev/fd/%d%s%s", f->guest_dirfd, *name ? "/" : "", name));
+    }
+    if (f->exe) {
+        add_option(s, "-execfn", name);
+        name = f->exe;
     }
     fcntl(f->fd, F_SETFD, 0); /* rivet closes it, as we do when the call fails */
     add_option(s, "-execfd", keep(s, g_strdup_printf("%d", f->fd)));
@@ -504,6 +510,15 @@ static abi_long exec_with(Task *task, ExecFile *f, abi_ulong argv, abi_ulong env
     return f->fd < 0 && ret == -ENOEXEC ? -EACCES : ret;
 }
 
+/* f is the program of a process. */
+static void exec_exe(ExecFile *f, const char *exe, char buf[PATH_MAX])
+{
+    f->exe = exe;
+    f->path = proc_exe_host(exe, buf);
+    f->dirfd = AT_FDCWD;
+    f->flags = 0;
+}
+
 static abi_long try_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong argv, abi_ulong envp,
                          int flags, FdRoom *room)
 {
@@ -525,23 +540,15 @@ static abi_long try_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong arg
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EXECVE_CHECK_)) {
         return -EINVAL;
     }
-    ExecFile f = {
-        .dirfd = dirfd,
-        .path = guest_path,
-        .guest_path = guest_path,
-        .flags = flags,
-        .fd = -1,
-        .room = room,
-    };
+    ExecFile f = { .dirfd = dirfd, .flags = flags, .fd = -1, .room = room,
+                   .guest_dirfd = dirfd, .guest_path = guest_path };
     char exe_buf[PATH_MAX];
     const char *exe = proc_exe(dirfd, path, exe_buf);
     if (exe) {
-        f.guest_path = exe;
-        f.dirfd = AT_FDCWD;
-        f.flags = 0;
+        exec_exe(&f, exe, buf);
+    } else {
+        f.path = path_resolve_at(dirfd, guest_path, buf, !(flags & AT_SYMLINK_NOFOLLOW));
     }
-    f.path = exe ? proc_exe_host(exe, buf)
-                 : path_resolve_at(f.dirfd, guest_path, buf, !(f.flags & AT_SYMLINK_NOFOLLOW));
     if (!f.path) {
         return -errno;
     }
@@ -552,13 +559,7 @@ static abi_long try_exec(CPUState *cpu, int dirfd, abi_ulong path, abi_ulong arg
     if (ret == 0 && proc_is_emulator(f.st.st_dev, f.st.st_ino) &&
         (exe = proc_exe_behind(f.dirfd, host_arg(f.path), exe_buf))) {
         close(f.fd);
-        f = (ExecFile){
-            .dirfd = AT_FDCWD,
-            .path = proc_exe_host(exe, buf),
-            .guest_path = exe,
-            .fd = -1,
-            .room = room,
-        };
+        exec_exe(&f, exe, buf);
         ret = exec_file_open(&f);
     }
     if (ret == 0) {

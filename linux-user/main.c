@@ -337,7 +337,7 @@ int main(int argc, char **argv, char **envp)
     if (!find_program(&prog, cl.envp, &err)) {
         die(err->message);
     }
-    process.exec_arg = binfmt.exec_arg ? binfmt.exec_arg : cl.program;
+    process.exec_arg = binfmt.exec_arg ? binfmt.exec_arg : cl.exec_fn ? cl.exec_fn : cl.program;
     process.exec_path = exec_path_of(&prog);
     set_comm(cl.by_fd, binfmt.exec_arg != NULL);
     abi_ulong sp;

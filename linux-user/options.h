@@ -25,6 +25,7 @@ typedef struct CommandLine {
     const char *program;            /* as given; NULL unless action is OPTIONS_RUN */
     int exec_fd;                    /* it is open already: -execfd, else -1 */
     bool by_fd;                     /* nothing else names it: -byfd */
+    const char *exec_fn;            /* what was executed: -execfn; NULL: the program */
     int seccomp_fd;                 /* its filters: -seccomp, else -1 */
     const char *traced;             /* -traced, else NULL */
     int self_fd;                    /* our own executable: -selffd, else -1 */

@@ -115,6 +115,12 @@ bool option_set_by_fd(OptionParse *p, const char *arg)
     return true;
 }
 
+bool option_set_exec_fn(OptionParse *p, const char *arg)
+{
+    p->cl->exec_fn = arg;
+    return true;
+}
+
 bool option_set_limits(OptionParse *p, const char *arg)
 {
     p->cl->limits = arg;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -58,7 +59,10 @@ static int child_main(int argc, char **argv)
                                   : exe);
     char comm[16] = "";
     prctl(PR_GET_NAME, comm);
-    printf(argc > 0 && strcmp(argv[0], "byfd") == 0 ? " comm %s\n" : "\n", comm);
+    if (argc > 0 && strcmp(argv[0], "byfd") == 0) {
+        printf(" comm %s called %s", comm, (const char *)getauxval(AT_EXECFN));
+    }
+    printf("\n");
     return 42;
 }
 
@@ -227,6 +231,24 @@ static void by_descriptor(void)
         unsetenv("WHO");
         syscall(SYS_execveat, fd, "", argv, env, AT_EMPTY_PATH);
     });
+    IN_CHILD("exe", execve("/proc/self/exe", argv, env));
+    IN_CHILD("exe by a relative path", {
+        chdir("/proc");
+        execve("self/task/../exe", argv, env);
+    });
+    IN_CHILD("exe of a directory", {
+        int fd = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        syscall(SYS_execveat, fd, "exe", argv, env, 0);
+    });
+    IN_CHILD("link to exe", {
+        chdir(dir);
+        symlink("/proc/self/exe", "to-exe");
+        execve("to-exe", argv, env);
+    });
+    IN_CHILD("/proc/self/fd", {
+        open(self, O_RDONLY | O_CLOEXEC);
+        execve("/proc/self/fd/3", argv, env);
+    });
     IN_CHILD("execveat empty without flag", {
         int fd = open(self, O_RDONLY | O_CLOEXEC);
         syscall(SYS_execveat, fd, "", argv, env, 0);
@@ -342,7 +364,7 @@ int main(int argc, char **argv)
     chdir("/");
     static const char *names[] = { "link",    "-L",    "plain",  "arg",    "nested",
                                    "missing", "empty", "loop",   "noexec", "through",
-                                   "text",    "none",  "locked", "broken", "circle" };
+                                   "text",    "none",  "locked", "broken", "circle", "to-exe" };
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(cmd, sizeof(cmd), "%s/%s", dir, names[i]);
         unlink(cmd);

@@ -22,6 +22,17 @@ static const ExtInfo ext_info[RV_EXT_COUNT] = {
 #undef EXT
 };
 
+/* The names of an ISA string, each with what it is there for. */
+static const struct {
+    const char *name;
+    RvExtSet of;
+} isa_names[] = {
+#define EXT(id, name, implies) { name, E(id) },
+#define PART(name, of) { name, of },
+#include "frontend/exts.def"
+#undef EXT
+};
+
 #define SET_RV64GC \
     (E(I) | E(M) | E(A) | E(F) | E(D) | E(C) | E(Zicsr) | E(Zifencei) | E(Zicntr))
 #define SET_RVA22 \
@@ -196,9 +207,9 @@ void rv_cpu_help(FILE *f)
 char *rv_isa_string(RvExtSet exts)
 {
     GString *s = g_string_new("rv64");
-    for (int i = 0; i < RV_EXT_COUNT; i++) {
-        if (exts >> i & 1) {
-            const char *name = ext_info[i].name;
+    for (size_t i = 0; i < G_N_ELEMENTS(isa_names); i++) {
+        if (!(isa_names[i].of & ~exts)) {
+            const char *name = isa_names[i].name;
             g_string_append_printf(s, "%s%s", name[1] ? "_" : "", name);
         }
     }

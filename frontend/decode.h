@@ -72,7 +72,7 @@ uint32_t rv_row_random(unsigned r, uint64_t *seed);
 bool rv_cpu_model(const char *spec, RvExtSet *exts, char **err);
 /* The models and the properties, for people. */
 void rv_cpu_help(FILE *f);
-/* "rv64imafdc_zicntr_zicsr_..." canonical order, g_free. */
+/* "rv64imafdc_zicntr_zicsr_..." the order of exts.def, g_free. */
 char *rv_isa_string(RvExtSet exts);
 
 #define RV_HAS(exts, e) ((exts) >> RV_EXT_##e & 1)

@@ -45,10 +45,10 @@ static const ExtBit ext_0[] = {
     { 29, { "zihintntl" } }, { 30, { "zvfh" } }, { 31, { "zvfhmin|zvfh" } }, { 32, { "zfa" } },
     { 33, { "ztso" } }, { 34, { "zacas" } }, { 35, { "zicond" } }, { 36, { "zihintpause" } },
     { 37, { "zve32x|v" } }, { 38, { "zve32f|v" } }, { 39, { "zve64x|v" } }, { 40, { "zve64f|v" } },
-    { 41, { "zve64d|v" } }, { 42, { "zimop" } }, { 43, { "zca|c" } }, { 44, { "zcb" } },
-    { 45, { "zcd|c", "d" } }, { 47, { "zcmop" } }, { 48, { "zawrs" } }, { 49, { "supm" } },
+    { 41, { "zve64d|v" } }, { 42, { "zimop" } }, { 43, { "zca" } }, { 44, { "zcb" } },
+    { 45, { "zcd" } }, { 47, { "zcmop" } }, { 48, { "zawrs" } }, { 49, { "supm" } },
     { 50, { "zicntr" } }, { 51, { "zihpm" } }, { 52, { "zfbfmin" } }, { 53, { "zvfbfmin" } },
-    { 54, { "zvfbfwma" } }, { 55, { "zicbom" } }, { 56, { "zaamo|a" } }, { 57, { "zalrsc|a" } },
+    { 54, { "zvfbfwma" } }, { 55, { "zicbom" } }, { 56, { "zaamo" } }, { 57, { "zalrsc" } },
     { 58, { "zabha" } }, { 59, { "zalasr" } }, { 60, { "zicbop" } }, { 61, { "zilsd" } },
     { 62, { "zclsd" } }, { 63, { "zicfilp" } },     /* 46, Zcf, is RV32 only */
 };

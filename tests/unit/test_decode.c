@@ -337,8 +337,9 @@ START_TEST(test_fall_back)
 }
 END_TEST
 
+#define GC_ISA "rv64imafdc_zicntr_zicsr_zifencei_zaamo_zalrsc_zca_zcd"
 #define MAX_ISA "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicond_zicsr_zifencei_zihintntl_" \
-    "zihintpause_zihpm_zimop_zawrs_zcb_zcmop_zba_zbb_zbc_zbs_zkt"
+    "zihintpause_zihpm_zimop_zaamo_zalrsc_zawrs_zca_zcb_zcd_zcmop_zba_zbb_zbc_zbs_zkt"
 
 static const struct {
     const char *spec, *isa, *err;
@@ -346,13 +347,14 @@ static const struct {
     { "max", MAX_ISA, NULL },
     { "any", MAX_ISA, NULL },
     { "", MAX_ISA, NULL },
-    { "rv64", "rv64imafdc_zicntr_zicsr_zifencei", NULL },
-    { "rva20u64", "rv64imafdc_zicntr_zicsr_zifencei", NULL },
+    { "rv64", GC_ISA, NULL },
+    { "rva20u64", GC_ISA, NULL },
     { "rv64i", "rv64i", NULL },
     { "rv64i,m=on,d=true", "rv64imfd_zicsr", NULL },
-    { "rv64,zicsr=off", "rv64imac_zifencei", NULL },
-    { "rv64,zba,zcb=on,v=off", "rv64imafdc_zicntr_zicsr_zifencei_zcb_zba", NULL },
-    { "rv64,cboz_blocksize=64,vext_spec=v1.0", "rv64imafdc_zicntr_zicsr_zifencei", NULL },
+    { "rv64,zicsr=off", "rv64imac_zifencei_zaamo_zalrsc_zca", NULL },
+    { "rv64,zba,zcb=on,v=off",
+      "rv64imafdc_zicntr_zicsr_zifencei_zaamo_zalrsc_zca_zcb_zcd_zba", NULL },
+    { "rv64,cboz_blocksize=64,vext_spec=v1.0", GC_ISA, NULL },
     { "rv64,cboz_blocksize=32", NULL, "cboz_blocksize" },
     { "rv65", NULL, "unknown cpu model 'rv65'; models: max any rv64" },
     { "rv64,zfoo=on", NULL, "unknown cpu property 'zfoo'" },

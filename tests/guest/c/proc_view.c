@@ -155,8 +155,9 @@ static void extensions(void)
         [8] = "zbkb", [9] = "zbkc", [10] = "zbkx", [11] = "zknd", [12] = "zkne", [13] = "zknh",
         [14] = "zksed", [15] = "zksh", [16] = "zkt", [27] = "zfh", [29] = "zihintntl", [32] = "zfa",
         [33] = "ztso", [34] = "zacas", [35] = "zicond", [36] = "zihintpause", [42] = "zimop",
-        [44] = "zcb", [47] = "zcmop", [48] = "zawrs", [50] = "zicntr", [51] = "zihpm",
-        [55] = "zicbom", [58] = "zabha", [60] = "zicbop",
+        [43] = "zca", [44] = "zcb", [45] = "zcd", [46] = "zcf", [47] = "zcmop", [48] = "zawrs",
+        [50] = "zicntr", [51] = "zihpm", [55] = "zicbom", [56] = "zaamo", [57] = "zalrsc",
+        [58] = "zabha", [60] = "zicbop",
     };
     struct {
         int64_t key;

@@ -1,12 +1,12 @@
 /*
  * exec/region.c: the second tier. A hot loop becomes one TB, a region, with pins of its own.
  *
- * Backward jumps of TBs count down (TBJump.count). At zero the jump's aim is taken for the header
- * of a loop: the code reachable from there is followed as far as TBs show that it has run; what
- * gets back to the header by a backward jump is the loop, inner loops and small functions included
- * (region_code.h). If it calls or has computed jumps, a few rounds are watched first, which tells
- * where those go, and what is rare. All of it is translated into one IR (region_translate.h). The
- * registers used most are the pins.
+ * Backward jumps of TBs are sampled (TBJump.count: so many samples are left). After the last one
+ * the jump's aim is taken for the header of a loop: the code reachable from there is followed as
+ * far as TBs show that it has run; what gets back to the header by a backward jump is the loop,
+ * inner loops and small functions included (region_code.h). If it calls or has computed jumps, a
+ * few rounds are watched first, which tells where those go, and what is rare. All of it is
+ * translated into one IR (region_translate.h). The registers used most are the pins.
  *
  * A region has the key of the TB at its header and is found in its place; that one stays behind it
  * for the day when the region is dropped, because its code has changed. Every cycle inside holds a

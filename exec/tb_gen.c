@@ -418,12 +418,12 @@ static TranslationBlock *extend(CPUState *cpu, TranslationBlock *tb)
 void tb_gen_uncounted(CPUState *cpu, TranslationBlock *tb)
 {
     pthread_mutex_lock(&tb_lock);
-    bool wanted = tb->region || tb->uncounted || atomic_load(&tb->invalid) ||
+    bool stays = tb->region || tb->uncounted || atomic_load(&tb->invalid) ||
                   tb_lookup(tb->pc, tb->flags, tb->cflags) != tb;
     for (unsigned n = 0; n < tb->nslots; n++) {
-        wanted |= tb->jump[n].count > 0;
+        stays |= tb->jump[n].count > 0;
     }
-    if (!wanted) {
+    if (!stays) {
         replace(cpu, tb, UNCOUNTED);
     }
     pthread_mutex_unlock(&tb_lock);

@@ -148,11 +148,6 @@ void fd_limit_changed(void)
     }
 }
 
-abi_long sys_close(CPUState *cpu, const abi_ulong *a)
-{
-    return host_call(__NR_close, a[0], 0, 0, 0, 0, 0);
-}
-
 /* The range without the numbers that are ours: in pieces. */
 abi_long sys_close_range(CPUState *cpu, const abi_ulong *a)
 {
@@ -186,11 +181,6 @@ abi_long sys_close_range(CPUState *cpu, const abi_ulong *a)
         }
         first = stop + 1;
     }
-}
-
-abi_long sys_dup(CPUState *cpu, const abi_ulong *a)
-{
-    return host_call(__NR_dup, a[0], 0, 0, 0, 0, 0);
 }
 
 abi_long sys_dup3(CPUState *cpu, const abi_ulong *a)

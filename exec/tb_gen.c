@@ -419,7 +419,7 @@ void tb_gen_uncounted(CPUState *cpu, TranslationBlock *tb)
 {
     pthread_mutex_lock(&tb_lock);
     bool stays = tb->region || tb->uncounted || atomic_load(&tb->invalid) ||
-                  tb_lookup(tb->pc, tb->flags, tb->cflags) != tb;
+                 tb_lookup(tb->pc, tb->flags, tb->cflags) != tb;
     for (unsigned n = 0; n < tb->nslots; n++) {
         stays |= tb->jump[n].count > 0;
     }
